@@ -1,0 +1,1 @@
+"""The trail: what happened, in ink. A verb appends its entry and changes the rows in one act."""

@@ -1,0 +1,548 @@
+"""One act: the rows change and the entry that says so is written, or neither.
+
+`Act` is a context manager around the body of a verb. Whatever the body changes on trailed rows
+is read off the session when it ends and becomes the entry's payload, so that no column can be
+changed without ink: replaying the payloads gives the rows back (see replay.py). Flushing a
+trailed change outside an act raises TrailBypassed.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, ClassVar, Literal
+
+from sqlalchemy import event, inspect, select
+from sqlalchemy.orm import (
+    ORMExecuteState,
+    RelationshipDirection,
+    Session,
+    SessionTransaction,
+    UOWTransaction,
+    object_session,
+    selectinload,
+)
+
+from ..ciphers import commit
+from ..db import Base, Secret, db, keyring
+from ..people.actor import Actor, Seat
+from ..work.models import Outbox
+from .canonical import (
+    ALGORITHM,
+    FIELDS,
+    FORM,
+    Plain,
+    canonical,
+    entry_hash,
+    first_prev,
+    plain,
+    quick,
+)
+from .models import ERASED, Entry, EntryText, ledger_id
+from .replay import sets
+
+ColumnKind = Literal["plain", "committed", "personal"]
+
+EXPLICIT = "ledger_derived_only"
+"""Execution option of a bulk UPDATE that touches derived columns alone."""
+
+
+class TrailBypassed(RuntimeError):
+    """A trailed row was about to change without an entry. A fault of the program."""
+
+
+class StaleForm(Exception):
+    """A field the verb sets has changed since the form was drawn.
+
+    `columns` are "appeal..title", "assignment.12.state"; `since` the entries that came between,
+    with their texts, detached.
+    """
+
+    def __init__(self, columns: list[str], since: list[Entry]) -> None:
+        super().__init__(", ".join(columns))
+        self.columns = columns
+        self.since = since
+
+
+class Unwritable(ValueError):
+    """Words that not every engine keeps: a NUL, or half of a character (a lone surrogate)."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(place)
+        self.place = place
+
+
+class Trailed:
+    """A row every column of which is set by an entry, or marked derived.
+
+    `__trail__` names it in payloads; `__trail_key__` lists the columns that only say which row
+    of which stream it is, and never change; `__trail_root__` is the one of them that holds the
+    id of the row at the head of the stream.
+    """
+
+    __trail__: ClassVar[str]
+    __trail_key__: ClassVar[frozenset[str]] = frozenset({"id"})
+    __trail_root__: ClassVar[str] = "appeal_id"
+
+
+class Stream(Trailed):
+    """The row at the head of a stream: an appeal, a bulletin. Counts its entries."""
+
+    version: Any
+    head: Any
+    head_at: Any
+
+    @property
+    def stream(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def ink_state(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def ink_round(self) -> int:
+        return 1
+
+    def settle(self, at: datetime) -> None:
+        """Last touch before the rows are written: derived columns, the number of a new row."""
+
+    def after_rows(self) -> None:
+        """The rows have their ids: what is derived from them in tables below is written now."""
+
+    def unwritable(self, place: str) -> Exception:
+        """What is raised for words that cannot be kept."""
+        return Unwritable(place)
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    kind: ColumnKind
+
+
+_columns: dict[str, tuple[Column, ...]] = {}
+
+
+def columns_of(cls: type[Trailed]) -> tuple[Column, ...]:
+    """The columns of a trailed class that entries set."""
+    if (known := _columns.get(cls.__trail__)) is not None:
+        return known
+    found = []
+    for attribute in inspect(cls).column_attrs:
+        column = attribute.columns[0]
+        if attribute.key in cls.__trail_key__ or column.info.get("derived"):
+            continue
+        kind: ColumnKind = "plain"
+        if isinstance(column.type, Secret):
+            kind = "personal"
+        elif column.info.get("committed"):
+            kind = "committed"
+        found.append(Column(attribute.key, kind))
+    return _columns.setdefault(cls.__trail__, tuple(found))
+
+
+@dataclass(frozen=True)
+class _Change:
+    row: Trailed
+    column: Column
+    value: object
+
+
+class Act:
+    """See the module. `data` and `texts` are for the verb to fill: plain facts and free words.
+
+    Raises StaleForm on leaving where `seen`, the version the form was drawn from, is older
+    than an entry that set a field this act sets too.
+    """
+
+    def __init__(
+        self,
+        root: Stream,
+        verb: str,
+        *,
+        by: Actor,
+        seat: Seat | None,
+        at: datetime,
+        happened_at: datetime | None = None,
+        on_behalf: str = "",
+        seen: int | None = None,
+    ) -> None:
+        self.root = root
+        self.verb = verb
+        self.by = by
+        self.seat = seat
+        self.at = at
+        self.happened_at = happened_at
+        self.on_behalf = on_behalf
+        self.seen = seen
+        self.assignment: Any = None
+        self.data: dict[str, Plain] = {}
+        self.texts: dict[str, str] = {}
+        self.personal: dict[str, str] = {}
+        self.entry: Entry | None = None
+        self._session: Session = db.session()
+        self._quiet: Any = None
+        self._inked: set[tuple[int, str]] = set()
+        self._new: set[int] = set()
+        self._writing = False
+        self._from_state = ""
+
+    def __enter__(self) -> Act:
+        session = self._session
+        if session.info.get("act"):
+            raise TrailBypassed("an act inside an act")
+        session.flush()
+        session.info["act"] = self
+        # Nothing may reach the rows before it is read off for the ink.
+        self._quiet = session.no_autoflush
+        self._quiet.__enter__()
+        if inspect(self.root).persistent:
+            self._from_state = self.root.ink_state
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        session = self._session
+        done = False
+        try:
+            if kind is None:
+                self._write()
+                done = True
+        finally:
+            self._quiet.__exit__(kind, error, trace)
+            session.info.pop("act", None)
+            if not done:
+                # Rows may have changed, or even been written, without their entry: whoever
+                # catches the exception has to roll back before anything is committed.
+                session.info["torn"] = self.verb
+
+    # -- what changed ----------------------------------------------------------------------
+
+    def admits(self, row: Trailed, column: str) -> bool:
+        """Whether the entry about to be written says so: asked by the flush."""
+        return id(row) in self._new or (id(row), column) in self._inked
+
+    def admits_new(self, row: Trailed) -> bool:
+        return id(row) in self._new
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether what changed has been read off: only then may a flush come."""
+        return self._writing
+
+    def _fill_keys(self, rows: list[Trailed]) -> None:
+        """A unit or firm set by its relationship changes the column only in the flush: too late
+        for the ink."""
+        for row in rows:
+            state = inspect(row)
+            mapper = state.mapper
+            for relation in mapper.relationships:
+                if relation.viewonly or relation.direction is not RelationshipDirection.MANYTOONE:
+                    continue
+                if not state.attrs[relation.key].history.has_changes():
+                    continue
+                target = getattr(row, relation.key)
+                for local, remote in relation.local_remote_pairs or ():
+                    value = getattr(target, remote.key) if target is not None else None
+                    setattr(row, mapper.get_property_by_column(local).key, value)
+
+    def _changes(self, rows: list[Trailed]) -> list[_Change]:
+        changes = []
+        for row in rows:
+            state = inspect(row)
+            for column in columns_of(type(row)):
+                history = state.attrs[column.name].history
+                if history.added:
+                    changes.append(_Change(row, column, history.added[0]))
+                elif history.deleted:
+                    changes.append(_Change(row, column, None))
+        return changes
+
+    def _refuse_unwritable(self, rows: list[Trailed]) -> None:
+        """Before any flush: the engines would each refuse in their own way, halfway through."""
+        for row in rows:
+            for column in columns_of(type(row)):
+                value = inspect(row).dict.get(column.name)
+                if isinstance(value, str) and not is_writable(value):
+                    raise self.root.unwritable(f"{type(row).__trail__}.{column.name}")
+        for place, words in [*self.texts.items(), *self.personal.items()]:
+            if (
+                "." in place
+                or len(place) > 120
+                or (place in self.texts) == (place in self.personal)
+            ):
+                raise ValueError(f"not a place of an entry's own: {place!r}")
+            if not is_writable(words):
+                raise self.root.unwritable(place)
+        for name, value in self.data.items():
+            if not is_writable(quick(plain(value))):
+                raise self.root.unwritable(name)
+
+    def _refuse_foreign(self, rows: Iterable[Trailed]) -> None:
+        for row in rows:
+            mine = (
+                row is self.root
+                if isinstance(row, Stream)
+                else getattr(row, row.__trail_root__) == self.root.id  # type: ignore[attr-defined]
+            )
+            if not mine:
+                raise TrailBypassed(f"a {type(row).__trail__} row of another stream")
+
+    def _write(self) -> None:
+        session = self._session
+        root = self.root
+        if root not in session:
+            raise TrailBypassed("the row at the head of the stream is in no session")
+        dirty = [row for row in session.dirty if isinstance(row, Trailed)]
+        new = [row for row in session.new if isinstance(row, Trailed)]
+        self._fill_keys(dirty)
+        self._refuse_unwritable([*dirty, *new])
+        root.settle(self.at)
+        # settle may have touched a row that nothing else did.
+        dirty = [row for row in session.dirty if isinstance(row, Trailed)]
+        changes = self._changes(dirty)
+        self._refuse_foreign(dict.fromkeys(change.row for change in changes))
+        if self.seen is not None:
+            self._refuse_stale(changes)
+        seq = (root.version or 0) + 1
+        root.version = seq
+        self._inked = {(id(change.row), change.column.name) for change in changes}
+        self._new = {id(row) for row in new}
+        self._writing = True
+        if new:
+            session.flush()
+            self._refuse_foreign(new)
+            changes += [
+                _Change(row, column, value)
+                for row in new
+                for column in columns_of(type(row))
+                if (value := getattr(row, column.name)) is not None
+            ]
+        root.after_rows()
+        at = self.at
+        if root.head_at is not None and at <= root.head_at:
+            at = root.head_at + timedelta(microseconds=1)
+        entry = Entry(
+            stream=root.stream,
+            seq=seq,
+            at=at,
+            happened_at=self.happened_at or at,
+            form=FORM,
+            verb=self.verb,
+            from_state=self._from_state,
+            to_state=root.ink_state,
+            round=root.ink_round,
+            assignment_id=self.assignment.id if self.assignment is not None else None,
+            actor_kind=self.by.kind,
+            actor_id=self.by.id,
+            actor_name=self.by.name,
+            post_unit_id=self.seat.unit_id if self.seat else None,
+            post_unit=self.seat.unit_name if self.seat else "",
+            post_role=self.seat.role if self.seat else "",
+            on_behalf=self.on_behalf,
+            prev=root.head or first_prev(ledger_id(session), root.stream),
+            algorithm=ALGORITHM,
+        )
+        entry.payload = canonical(self._payload(changes, entry))
+        entry.hash = entry_hash({name: getattr(entry, name) for name in FIELDS})
+        root.head = entry.hash
+        root.head_at = at
+        session.add(entry)
+        session.flush()
+        session.add(
+            Outbox(entry_id=entry.id, topic=self.verb, lane=root.stream, run_at=at, created_at=at)
+        )
+        self.entry = entry
+        session.info.setdefault("inked", {}).setdefault(root.stream, seq)
+
+    def _payload(self, changes: list[_Change], entry: Entry) -> dict[str, Plain]:
+        rows: dict[str, dict[str, dict[str, Plain]]] = {}
+        texts: dict[str, Plain] = {}
+        for change in changes:
+            name = type(change.row).__trail__
+            key = "" if change.row is self.root else str(change.row.id)  # type: ignore[attr-defined]
+            if change.column.kind != "plain" and change.value and change.value != ERASED:
+                place = f"{name}.{key}.{change.column.name}" if key else _place(name, change.column)
+                texts[place] = self._keep_text(
+                    entry, place, str(change.value), personal=change.column.kind == "personal"
+                )
+            else:
+                rows.setdefault(name, {}).setdefault(key, {})[change.column.name] = plain(
+                    change.value
+                )
+        for place, words in self.texts.items():
+            if words:
+                texts[place] = self._keep_text(entry, place, words, personal=False)
+        for place, words in self.personal.items():
+            if words:
+                texts[place] = self._keep_text(entry, place, words, personal=True)
+        body: dict[str, Plain] = {}
+        if rows:
+            body["set"] = rows  # type: ignore[assignment]
+        if texts:
+            body["texts"] = texts
+        if self.data:
+            body["data"] = dict(self.data)
+        return body
+
+    @staticmethod
+    def _keep_text(entry: Entry, place: str, words: str, *, personal: bool) -> str:
+        salt = secrets.token_bytes(16)
+        kept = EntryText(place=place, salt=salt.hex(), body=words)
+        if personal:
+            # A phone number is short enough to be guessed from its commitment and salt.
+            kept.salt = keyring().encrypt(salt.hex(), f"entry_text.{place}.salt")
+            kept.body = None
+            kept.sealed = keyring().encrypt(words, f"entry_text.{place}")
+        entry.texts.append(kept)
+        return commit(words, salt)
+
+    # -- two hands at once -----------------------------------------------------------------
+
+    def _refuse_stale(self, changes: list[_Change]) -> None:
+        assert self.seen is not None
+        # What this very transaction wrote (受理并交办) is no other hand's.
+        own = self._session.info.get("inked", {}).get(self.root.stream)
+        if self.seen == self.root.version or self.seen + 1 == own:
+            return
+        mine = {
+            f"{type(c.row).__trail__}.{'' if c.row is self.root else c.row.id}.{c.column.name}"  # type: ignore[attr-defined]
+            for c in changes
+        }
+        since = list(
+            self._session.scalars(
+                select(Entry)
+                .where(
+                    Entry.stream == self.root.stream,
+                    Entry.seq > self.seen,
+                    Entry.seq < (own or self.root.version + 1),
+                )
+                .order_by(Entry.seq)
+                .options(selectinload(Entry.texts))
+            )
+        )
+        clashing = sorted(mine & {name for entry in since for name in touched(entry.payload)})
+        if clashing:
+            # Readable also when the session has been rolled back, or is gone.
+            for entry in since:
+                for text in entry.texts:
+                    self._session.expunge(text)
+                self._session.expunge(entry)
+            raise StaleForm(clashing, since)
+
+
+def _place(name: str, column: Column) -> str:
+    return f"{name}.{column.name}"
+
+
+def is_writable(words: str) -> bool:
+    """Whether every engine keeps these words: no NUL, no lone surrogate."""
+    if "\x00" in words:
+        return False
+    try:
+        words.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def touched(payload: str) -> set[str]:
+    """Columns an entry set, as "assignment.12.state" and "appeal..title"."""
+    return {".".join(where) for where in sets(json.loads(payload))}
+
+
+# -- nothing goes round it ---------------------------------------------------------------------
+
+
+@event.listens_for(Session, "before_flush")
+def _no_change_without_ink(session: Session, _context: UOWTransaction, _rows: object) -> None:
+    for row in session.deleted:
+        if isinstance(row, Trailed | Entry | EntryText):
+            raise TrailBypassed(f"{type(row).__name__} rows are never deleted")
+    act: Act | None = session.info.get("act")
+    writing = act is not None and act.is_writing
+    for row in session.dirty:
+        if isinstance(row, Entry) and session.is_modified(row):
+            raise TrailBypassed("an entry is never changed")
+        if isinstance(row, EntryText) and not writing and session.is_modified(row):
+            raise TrailBypassed("a text is changed by an erasure alone")
+    if writing:
+        return
+    for row in session.new:
+        if isinstance(row, Trailed):
+            raise TrailBypassed(f"a {type(row).__trail__} row without an entry")
+    for row in session.dirty:
+        if isinstance(row, Trailed):
+            _refuse_uninked(row, None)
+
+
+@event.listens_for(Trailed, "before_insert", propagate=True)
+def _no_row_without_ink(_mapper: object, _connection: object, row: Trailed) -> None:
+    act: Act | None = _act_of(row)
+    if act is None or not act.admits_new(row):
+        raise TrailBypassed(f"a {type(row).__trail__} row without an entry")
+
+
+@event.listens_for(Trailed, "before_update", propagate=True)
+def _no_column_without_ink(_mapper: object, _connection: object, row: Trailed) -> None:
+    """The last moment: relationships have set their columns, and what changes now is final."""
+    _refuse_uninked(row, _act_of(row))
+
+
+def _act_of(row: Trailed) -> Act | None:
+    session = object_session(row)
+    found: Act | None = session.info.get("act") if session is not None else None
+    return found
+
+
+def _refuse_uninked(row: Trailed, act: Act | None) -> None:
+    attributes = inspect(row).attrs
+    for column in columns_of(type(row)):
+        if attributes[column.name].history.has_changes() and not (
+            act is not None and act.admits(row, column.name)
+        ):
+            raise TrailBypassed(f"{type(row).__trail__}.{column.name} without an entry")
+    for name in type(row).__trail_key__:
+        if any(value is not None for value in attributes[name].history.deleted or ()):
+            raise TrailBypassed(f"{type(row).__trail__}.{name} never changes")
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _no_bulk_without_ink(state: ORMExecuteState) -> None:
+    if not (state.is_update or state.is_delete or state.is_insert):
+        return
+    name = getattr(getattr(state.statement, "table", None), "name", "")
+    kept = {
+        mapper.local_table.name  # type: ignore[attr-defined]
+        for mapper in Base.registry.mappers
+        if issubclass(mapper.class_, Trailed | Entry | EntryText)
+    }
+    if name in kept and not state.execution_options.get(EXPLICIT):
+        raise TrailBypassed(f"a bulk change of {name} rows")
+
+
+@event.listens_for(Session, "before_commit")
+def _no_torn_commit(session: Session) -> None:
+    if session.info.get("torn"):
+        raise TrailBypassed(f"the act {session.info['torn']} failed and was not rolled back")
+
+
+@event.listens_for(Session, "after_soft_rollback")
+def _mended(session: Session, _previous: SessionTransaction) -> None:
+    session.info.pop("torn", None)
+
+
+@event.listens_for(Session, "after_transaction_end")
+def _over(session: Session, transaction: SessionTransaction) -> None:
+    if transaction.parent is None:
+        session.info.pop("torn", None)
+        session.info.pop("inked", None)
