@@ -1,0 +1,30 @@
+"""What the access log calls each act. Rooms above may record others: they show as they are."""
+
+from __future__ import annotations
+
+from typing import Final
+
+LABELS: Final[dict[str, str]] = {
+    "sign_in": "登录",
+    "sign_in_failed": "登录失败",
+    "account_locked": "账号锁定",
+    "sign_out": "退出登录",
+    "password_changed": "修改密码",
+    "password_reset": "重置密码",
+    "unit_created": "新增单位",
+    "unit_changed": "修改单位",
+    "unit_disabled": "停用单位",
+    "unit_enabled": "启用单位",
+    "person_created": "新增人员",
+    "person_changed": "修改人员",
+    "person_disabled": "停用人员",
+    "person_enabled": "启用人员",
+    "post_granted": "授予岗位",
+    "post_ended": "停止岗位",
+    "post_refused": "不予授予岗位",
+    "roster_imported": "导入单位和人员名册",
+    "phone_read": "查看电话",
+    "exported": "导出",
+    "download": "下载附件",
+}
+"""In the order in which the audit page offers them."""

@@ -1,0 +1,340 @@
+"""Signing in: closed by default, one answer for every failure, lock-out, idle limit.
+
+Flask-Security keeps the session and the hashes; failed attempts, the guard and the pages are
+our own, because its answers differ by cause and its screens are English.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import date, datetime, timedelta
+from functools import cache
+from typing import Any, Final
+
+from flask import Flask, Response, make_response, render_template, request, session, url_for
+from flask_security import Security, SQLAlchemyUserDatastore, current_user
+from flask_security.utils import hash_password, login_user, logout_user, verify_password
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import defer, joinedload, selectinload
+from werkzeug.exceptions import Unauthorized
+
+from ledger import access
+from ledger.config import SHANGHAI
+from ledger.db import config, db, keyring, now, writing
+from ledger.web import (
+    client_address,
+    fragment_error,
+    safe_next,
+    see_other,
+    typed_fields,
+    wants_fragment,
+)
+
+from . import usernames
+from .models import Person, Post, SignInAttempt, Unit
+
+OPEN: Final = ("people.sign_in", "healthz", "readyz", "static")
+"""The only endpoints that answer to somebody who has not signed in."""
+
+BEFORE_FIRST_CHANGE: Final = ("people.password", "people.sign_out", *OPEN)
+"""What is within reach while the one-time password has not been replaced."""
+
+AFTER: Final = "/desk"
+
+FAILED: Final = (
+    "用户名或密码不正确，或者账号已锁定、已停用。连续输错会锁定账号一段时间；"
+    "忘记密码的，请联系本单位系统管理员或牵头办公室重置。"
+)
+ENDED: Final = "登录已失效（长时间未操作或已在别处退出），请重新登录。"
+
+BRAKE_AFTER: Final = 60
+BRAKE_WINDOW: Final = timedelta(minutes=10)
+"""Failed sign-ins from one address, whatever the account, before it has to wait."""
+
+_SEEN = "seen"
+_SEEN_EVERY: Final = 30
+"""Seconds: a session's last sign of life is noted no oftener, to spare a cookie per request."""
+
+
+class Datastore(SQLAlchemyUserDatastore):
+    """Persons without Flask-Security's role table: rights come from posts, loaded at once."""
+
+    def __init__(self) -> None:
+        super().__init__(db, Person, None)  # type: ignore[arg-type]  # no roles of its own
+
+    def find_user(self, case_insensitive: bool = False, **kwargs: Any) -> Person | None:
+        (name, value), *_ = kwargs.items()
+        return db.session.scalar(
+            select(Person)
+            .where(getattr(Person, name) == value)
+            .options(
+                # Read on every request: what is sealed stays so until somebody asks for it.
+                joinedload(Person.home_unit).options(*_SEALED),
+                selectinload(Person.posts).joinedload(Post.unit).options(*_SEALED),
+            )
+        )
+
+
+_SEALED = (defer(Unit.contact_a_phone), defer(Unit.contact_b_phone))
+
+
+def init_app(app: Flask) -> None:
+    """Bind Flask-Security and close the door. Comes before the CSRF check is bound: a session
+    that has ended is to be told so, not that its token is wrong."""
+    settings = app.config["LEDGER"]
+    # Weaker hashing in the tests only: they sign in thousands of times.
+    cost = {"argon2__memory_cost": 1024, "argon2__time_cost": 1, "argon2__parallelism": 1}
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        SESSION_COOKIE_NAME="ledger",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.secure_cookies,
+        SECURITY_PASSWORD_SALT=settings.secret_key,
+        SECURITY_PASSWORD_HASH="argon2",  # noqa: S106  # the scheme
+        SECURITY_PASSWORD_SCHEMES=["argon2"],
+        SECURITY_DEPRECATED_PASSWORD_SCHEMES=[],
+        # Hashes must outlive a change of the secret key.
+        SECURITY_PASSWORD_SINGLE_HASH=True,
+        SECURITY_PASSWORD_HASH_PASSLIB_OPTIONS=cost if settings.mode == "test" else {},
+        SECURITY_USER_IDENTITY_ATTRIBUTES=[{"username": {"mapper": usernames.fold}}],
+        SECURITY_TRACKABLE=True,
+        SECURITY_DATETIME_FACTORY=now,
+        SECURITY_DEFAULT_REMEMBER_ME=False,
+        SECURITY_CLI_USERS_NAME=False,
+        SECURITY_CLI_ROLES_NAME=False,
+    )
+    Security(app, Datastore(), register_blueprint=False)
+    app.before_request(_guard)
+    app.jinja_env.globals["signed_in"] = _who_and_posts
+
+
+def current_person() -> Person:
+    """Who is signed in. Behind the guard there always is somebody; Unauthorized elsewhere."""
+    person = current_user._get_current_object() if current_user else None
+    if not isinstance(person, Person):
+        raise Unauthorized(ENDED)
+    return person
+
+
+def signed_in() -> Person | None:
+    """Who is signed in, or None."""
+    person = current_user._get_current_object() if current_user else None
+    return person if isinstance(person, Person) else None
+
+
+def today() -> date:
+    """The day it is in Shanghai."""
+    return now().astimezone(SHANGHAI).date()
+
+
+def _who_and_posts() -> tuple[str, list[str]] | None:
+    """What the head of every page says of whoever is signed in."""
+    person = signed_in() if "_user_id" in session else None
+    return None if person is None else (person.name, [str(p) for p in person.posts_at(today())])
+
+
+# --- the guard ---------------------------------------------------------------------------------
+
+
+def _guard() -> Response | None:
+    if request.endpoint == "static":
+        return None
+    had_session = "_user_id" in session
+    _end_if_idle()
+    # A token in a header or an address would also name somebody: only the session counts.
+    person = signed_in() if "_user_id" in session else None
+    if person is None:
+        if had_session:
+            session.clear()
+        return None if request.endpoint in OPEN else _ask_to_sign_in()
+    if person.must_change_password and request.endpoint not in BEFORE_FIRST_CHANGE:
+        return see_other(url_for("people.password"))
+    return None
+
+
+def _end_if_idle() -> None:
+    if "_user_id" not in session:
+        return
+    seen, moment = session.get(_SEEN, 0), int(time.time())
+    if moment - seen > config().idle_minutes * 60:
+        session.clear()
+    elif moment - seen >= _SEEN_EVERY and not _is_polling():
+        session[_SEEN] = moment
+
+
+def _is_polling() -> bool:
+    """Whether the page asks by itself: that is no sign of life of the person before it."""
+    return "HX-Polling" in request.headers or request.args.get("poll") == "1"
+
+
+def _ask_to_sign_in() -> Response:
+    if wants_fragment():
+        # Never away from a page on which somebody may have been typing.
+        response = fragment_error(401, ENDED)
+        response.set_data(render_template("security/_ended.html", sign_in_url=sign_in_url(None)))
+        return response
+    if request.method in ("GET", "HEAD"):
+        return see_other(sign_in_url(request.full_path.rstrip("?")))
+    files = [file.filename for file in request.files.values() if file.filename]
+    page = render_template(
+        "security/ended.html",
+        kept=typed_fields(),
+        files=files,
+        url=request.full_path.rstrip("?"),
+        sign_in_url=sign_in_url(None),
+    )
+    return make_response(page, 401)
+
+
+def sign_in_url(next_url: str | None) -> str:
+    target = safe_next(next_url, "")
+    return url_for("people.sign_in", next=target if target not in ("", "/") else None)
+
+
+# --- attempts ----------------------------------------------------------------------------------
+
+
+def is_braked(address: str, at: datetime) -> bool:
+    """Whether too many sign-ins from this address have failed of late."""
+    failed = select(func.count()).where(
+        SignInAttempt.address == address,
+        SignInAttempt.at > at - BRAKE_WINDOW,
+        SignInAttempt.success.is_(False),
+    )
+    return (db.session.scalar(failed) or 0) >= BRAKE_AFTER
+
+
+def is_locked(key: str, at: datetime) -> bool:
+    locks = select(SignInAttempt.id).where(
+        SignInAttempt.username == key, SignInAttempt.locks_until > at
+    )
+    return db.session.scalar(locks.limit(1)) is not None
+
+
+def unlock(person: Person, at: datetime) -> None:
+    """End a lock before its time (the password was handed out anew)."""
+    db.session.execute(
+        update(SignInAttempt)
+        .where(SignInAttempt.username == person.username, SignInAttempt.locks_until > at)
+        .values(locks_until=at)
+    )
+
+
+def _failures(key: str, at: datetime) -> int:
+    """Failures in a row: since the last success, the last lock's end, and within a lock's time."""
+    since = db.session.scalar(
+        select(func.max(SignInAttempt.at)).where(
+            SignInAttempt.username == key, SignInAttempt.success.is_(True)
+        )
+    )
+    unlocked = db.session.scalar(
+        select(func.max(SignInAttempt.locks_until)).where(SignInAttempt.username == key)
+    )
+    floor = max(
+        moment
+        for moment in (since, unlocked, at - timedelta(minutes=config().lock_minutes))
+        if moment is not None
+    )
+    return (
+        db.session.scalar(
+            select(func.count()).where(
+                SignInAttempt.username == key,
+                SignInAttempt.success.is_(False),
+                SignInAttempt.at > floor,
+            )
+        )
+        or 0
+    )
+
+
+@cache
+def _dummy() -> str:
+    """A hash that no password has: an unknown name is to take as long as a known one."""
+    return str(hash_password("\x00"))
+
+
+def attempt(username: str, password: str) -> Person | None:
+    """Check, note the try, and open the session; None for every kind of failure alike.
+
+    Opens its own write transaction and commits it.
+    """
+    folded = usernames.fold(username)[:64]
+    found = db.session.scalar(select(Person).where(Person.username == folded))
+    hashed = found.password if found is not None and found.password else _dummy()
+    # The slow part, outside the write lock.
+    right = verify_password(password, hashed) and found is not None and bool(found.password)
+    key = folded if found is not None else _digest(folded)
+    with writing() as at:
+        person = None
+        if found is not None:
+            # The row lock keeps parallel guesses in single file.
+            person = db.session.scalar(
+                select(Person)
+                .where(Person.id == found.id)
+                .options(selectinload(Person.posts).joinedload(Post.unit))
+                .with_for_update(of=Person)
+                .execution_options(populate_existing=True)
+            )
+        welcome = (
+            person is not None
+            and right
+            and person.active
+            and person.password == hashed
+            and not is_locked(key, at)
+        )
+        _note(key, person, at, welcome)
+        if welcome and person is not None:
+            session.clear()  # whatever stood in it before, its token included
+            login_user(person, remember=False, authn_via=["password"])
+            session[_SEEN] = int(time.time())
+        db.session.commit()
+    return person if welcome else None
+
+
+def _note(key: str, person: Person | None, at: datetime, success: bool) -> None:
+    line = SignInAttempt(at=at, username=key, address=client_address(), success=success)
+    if success:
+        access.record("sign_in", person=person, at=at)
+    else:
+        locked = is_locked(key, at)
+        access.record(
+            "sign_in_failed",
+            subject="" if person is not None else "未知用户名",
+            detail="账号锁定期间" if locked else "",
+            success=False,
+            person=person,
+            at=at,
+        )
+        if not locked and _failures(key, at) + 1 >= config().lock_after:
+            line.locks_until = at + timedelta(minutes=config().lock_minutes)
+            if person is not None:
+                access.record("account_locked", success=False, person=person, at=at)
+    db.session.add(line)
+
+
+def _digest(folded: str) -> str:
+    return "?" + keyring().blind(folded, "sign_in_attempt.username")
+
+
+def leave() -> None:
+    """Sign out. The caller commits."""
+    access.record("sign_out", person=current_person())
+    logout_user()
+    session.clear()
+
+
+def stay(person: Person) -> None:
+    """Keep this browser signed in after the person's sessions were ended by a new password."""
+    session.clear()
+    login_user(person, remember=False, authn_via=["password"])
+    session[_SEEN] = int(time.time())
+
+
+def hashed(password: str) -> str:
+    """argon2id, in its text form. Takes a tenth of a second: never under the write lock."""
+    return str(hash_password(password))
+
+
+def matches(password: str, person: Person) -> bool:
+    return bool(person.password) and bool(verify_password(password, person.password))
