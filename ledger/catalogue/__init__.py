@@ -1,0 +1,1 @@
+"""Channels, categories, outcomes and reason codes: the ledger's words that are data."""

@@ -1,0 +1,246 @@
+"""Which limits an appeal gets: (channel × kind × category × urgency) → a limit per stage. Pure.
+
+The numbers here are what a new ledger is laid with; from then on the published versions in the
+tables are what counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from .clocks import parse
+
+STAGES: Final[dict[str, str]] = {
+    "accept": "受理",
+    "assign": "交办",
+    "sign": "签收",
+    "contact": "首次联系",
+    "report": "阶段反馈",
+    "assist": "协办反馈",
+    "answer": "办结反馈",
+    "review": "审核",
+    "call_back": "回访",
+    "close": "销号",
+    "rework": "重办",
+    "return": "退单申请",
+}
+"""Every clock that can run. Accept and assign both run from registration: one instant for both.
+Return runs from 交办 and does not end with a deemed signing."""
+
+BOUNDS: Final[dict[str, str]] = {
+    "answer_most": "办结最长",
+    "extension": "延期最长",
+}
+"""How far a person may stretch an answer: in all, and by one extension. Empty extension: none is
+granted; empty answer_most: no bound but the extension's."""
+
+SPECS: Final[dict[str, str]] = STAGES | BOUNDS
+
+POLICY: Final = "*policy"
+"""In a rule: any category that waits for a policy or another region by its nature."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line of the table of limits; '' means any."""
+
+    rank: int
+    name: str
+    channel: str = ""
+    kind: str = ""
+    category: str = ""
+    """A category's code, which stands for all below it, or POLICY."""
+    urgency: str = ""
+    stages: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for stage, spec in self.stages.items():
+            if stage not in SPECS:
+                raise ValueError(f"no such stage: {stage}")
+            parse(spec)
+        object.__setattr__(self, "stages", MappingProxyType(dict(self.stages)))
+
+    def spec(self, stage: str) -> str:
+        """The limit of a stage or bound, '' where there is none."""
+        if stage not in SPECS:
+            raise KeyError(stage)
+        return self.stages.get(stage, "")
+
+    def fits(self, channel: str, kind: str, categories: Iterable[str], urgency: str) -> bool:
+        return (
+            self.channel in ("", channel)
+            and self.kind in ("", kind)
+            and (self.category == "" or self.category in categories)
+            and self.urgency in ("", urgency)
+        )
+
+    def specificity(self, categories: tuple[str, ...]) -> tuple[int, int]:
+        """How many conditions it sets, then how deep in the tree its category lies."""
+        conditions = sum(map(bool, (self.channel, self.kind, self.category, self.urgency)))
+        depth = categories.index(self.category) + 1 if self.category in categories else 0
+        return conditions, depth
+
+
+class NoRule(LookupError):
+    """No line of the table fits; a table without a line that fits everything is at fault."""
+
+
+def match(
+    rules: Iterable[Rule], channel: str, kind: str, category_path: Iterable[str], urgency: str
+) -> Rule:
+    """The line that applies: the lowest rank; within a rank the most specific.
+
+    `category_path`: POLICY where the category carries that mark, then the codes from the root
+    down; empty while there is no category. Raises NoRule.
+    """
+    path = tuple(category_path)
+    fitting = [rule for rule in rules if rule.fits(channel, kind, path, urgency)]
+    if not fitting:
+        raise NoRule(f"{channel} {kind} {urgency}")
+
+    def precedence(rule: Rule) -> tuple[int, int, int, str]:
+        conditions, depth = rule.specificity(path)
+        return rule.rank, -conditions, -depth, rule.name
+
+    return min(fitting, key=precedence)
+
+
+_URGENT: Final[dict[str, str]] = {
+    "accept": "2h",
+    "assign": "2h",
+    "sign": "2wh",
+    "contact": "today",
+    "report": "2wd",
+    "assist": "3wd",
+    "answer": "5wd",
+    "review": "1wd",
+    "call_back": "2wd",
+    "close": "2wd",
+    "rework": "3wd",
+    "return": "1wd",
+    "extension": "10wd",
+}
+
+DEFAULTS: Final[tuple[Rule, ...]] = (
+    Rule(
+        10,
+        "特急",
+        urgency="critical",
+        stages={
+            "accept": "15m",
+            "assign": "15m",
+            "sign": "30m",
+            "contact": "30m",
+            "report": "2h",
+            "assist": "12h",
+            "answer": "24h",
+            "review": "2h",
+            "call_back": "24h",
+            "close": "1wd",
+            "rework": "24h",
+            "return": "30m",
+        },
+    ),
+    Rule(20, "紧急", urgency="urgent", stages=_URGENT),
+    Rule(
+        30,
+        "咨询",
+        kind="consult",
+        stages={
+            "accept": "today",
+            "assign": "today",
+            "answer": "3wd",
+            "close": "1wd",
+            "rework": "3wd",
+            "return": "1wd",
+            "extension": "10wd",
+        },
+    ),
+    Rule(40, "12328（货车司机）", channel="12328", stages=_URGENT),
+    Rule(
+        50,
+        "政策性、跨区域",
+        category=POLICY,
+        stages={
+            "accept": "1wd",
+            "assign": "1wd",
+            "sign": "1wd",
+            "contact": "1wd",
+            "report": "3wd",
+            "assist": "10wd",
+            "answer": "15wd",
+            "review": "1wd",
+            "call_back": "2wd",
+            "close": "2wd",
+            "rework": "10wd",
+            "return": "1wd",
+            "answer_most": "30wd",
+            "extension": "10wd",
+        },
+    ),
+    Rule(
+        90,
+        "一般",
+        stages={
+            "accept": "today@16",
+            "assign": "today@16",
+            "sign": "1wd",
+            "contact": "1wd",
+            "assist": "3wd",
+            "answer": "7wd",
+            "review": "1wd",
+            "call_back": "2wd",
+            "close": "2wd",
+            "rework": "5wd",
+            "return": "1wd",
+            "extension": "10wd",
+        },
+    ),
+)
+"""Design §5's table. Where it is silent (assists but 一般, reworks) an assist gets less than the
+lead, and a rework less than the first round."""
+
+
+@dataclass(frozen=True)
+class Caps:
+    """What is counted, not clocked."""
+
+    returns: int = 1
+    """Returns by one unit in one round."""
+    joint_study_from: int = 2
+    """The how-manieth return on one appeal goes to joint study, whose ruling is final."""
+    extensions: int = 1
+    extension_ask_days: int = 1
+    """Working days before due by which an extension must be asked."""
+    extension_manager_days: int = 5
+    """An extension longer than this, in working days, is ruled on by a manager."""
+    reworks: int = 2
+    """From the round after these, a dissatisfied call-back earns no rework."""
+    order_from_rework: int = 2
+    """The how-manieth rework suggests a supervision order."""
+    attempts: int = 3
+    """Call-backs tried before 无法回访 may be upheld …"""
+    attempt_half_days: int = 2
+    """… on so many different half-days."""
+    hold_review_days: int = 30
+    """Natural days within which a held appeal must be looked at again."""
+    backdate_hours: int = 72
+    """How far back 补录 may reach, natural hours."""
+
+
+CAP_WORDS: Final[dict[str, str]] = {
+    "returns": "每单位每轮退单次数",
+    "joint_study_from": "同一诉求第几次退单起会商认定",
+    "extensions": "延期次数",
+    "extension_ask_days": "延期须提前的工作日数",
+    "extension_manager_days": "延期超过多少个工作日由领导审批",
+    "reworks": "重办次数上限",
+    "order_from_rework": "第几次重办起建议督办",
+    "attempts": "无法回访须尝试次数",
+    "attempt_half_days": "尝试须分布的半日数",
+    "hold_review_days": "挂账复核期限（自然日）",
+    "backdate_hours": "补录最多回溯小时数",
+}

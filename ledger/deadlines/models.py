@@ -1,0 +1,279 @@
+"""The calendar, the limits and the hours, as rows.
+
+Each process keeps what it read in memory (see queries); the one row of DeadlineStamp changes
+with every change here, so that every process knows when its copy no longer holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from datetime import UTC, date, datetime, time
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import (
+    Connection,
+    ForeignKey,
+    SmallInteger,
+    String,
+    UniqueConstraint,
+    event,
+    insert,
+    update,
+)
+from sqlalchemy.orm import Mapped, Mapper, mapped_column, relationship
+
+from ledger.db import Base, code, forget_marks, pk
+
+from .limits import SPECS, Caps, Rule
+
+FORMAT = 1
+"""Of the dicts that entries carry; a change of their shape takes the next number."""
+
+
+class CalendarYear(Base):
+    """The arrangement of one year: the State Council's ('' as region), or a region's own days."""
+
+    __tablename__ = "calendar_year"
+    __table_args__ = (UniqueConstraint("year_number", "region_code"),)
+
+    id: Mapped[pk]
+    year_number: Mapped[int] = mapped_column(SmallInteger)
+    region_code: Mapped[code] = mapped_column(default="")
+    published: Mapped[bool] = mapped_column(default=False)
+    """False: nobody has said yet; Monday–Friday is assumed, and the screen says so."""
+    source: Mapped[str] = mapped_column(default="")
+    """The notice, by its number or title."""
+
+    days: Mapped[list[CalendarDay]] = relationship(
+        order_by="CalendarDay.on_day", back_populates="year", cascade="save-update, merge"
+    )
+
+    def describe(self) -> dict[str, Any]:
+        """What an entry on the calendar carries: the whole arrangement as it now stands."""
+        return {
+            "format": FORMAT,
+            "year": self.year_number,
+            "region_code": self.region_code,
+            "published": self.published,
+            "source": self.source,
+            "days": [
+                {"day": day.on_day.isoformat(), "working": day.working, "name": day.name}
+                for day in sorted(self.days, key=lambda day: day.on_day)
+            ],
+        }
+
+    def publish(self, source: str) -> None:
+        """The arrangement is known from now on. Due times already frozen do not move."""
+        self.published = True
+        self.source = source
+
+    def declare(self, day: date, working: bool, name: str) -> None:
+        """Say of one day whether it is worked; a day already named is corrected."""
+        for known in self.days:
+            if known.on_day == day:
+                known.working, known.name = working, name
+                return
+        self.days.append(
+            CalendarDay(on_day=day, region_code=self.region_code, working=working, name=name)
+        )
+
+
+class CalendarDay(Base):
+    """A day off (放假) or a make-up workday (调休上班).
+
+    May lie outside its arrangement's year: the holiday of 元旦 2023 began on 2022-12-31.
+    """
+
+    __tablename__ = "calendar_day"
+    __table_args__ = (UniqueConstraint("on_day", "region_code"),)
+
+    id: Mapped[pk]
+    year_id: Mapped[int] = mapped_column(ForeignKey("calendar_year.id"), index=True)
+    on_day: Mapped[date]
+    region_code: Mapped[code] = mapped_column(default="")
+    working: Mapped[bool]
+    name: Mapped[str] = mapped_column(default="")
+
+    year: Mapped[CalendarYear] = relationship(back_populates="days")
+
+
+class OfficeHours(Base):
+    """One stretch of office time; a region without rows of its own has the ones of ''."""
+
+    __tablename__ = "office_hours"
+    __table_args__ = (UniqueConstraint("region_code", "opens"),)
+
+    id: Mapped[pk]
+    region_code: Mapped[code] = mapped_column(default="")
+    opens: Mapped[time]
+    """Shanghai wall clock."""
+    closes: Mapped[time]
+    """Shanghai wall clock; 00:00 is 24:00."""
+
+
+class LimitVersion(Base):
+    """A published table of limits. Never changed: a correction is the next version."""
+
+    __tablename__ = "limit_version"
+
+    id: Mapped[pk]
+    name: Mapped[str]
+    effective_from: Mapped[datetime] = mapped_column(index=True)
+    """Applies to what starts from this moment on."""
+    published_at: Mapped[datetime]
+    published_by: Mapped[str] = mapped_column(default="")
+    """Name and post as then; '' where the ledger was laid by itself."""
+    note: Mapped[str] = mapped_column(String(1000), default="")
+
+    rules: Mapped[list[LimitRule]] = relationship(
+        order_by="LimitRule.rank, LimitRule.id", cascade="save-update, merge"
+    )
+    caps: Mapped[list[LimitCap]] = relationship(cascade="save-update, merge")
+
+    @classmethod
+    def publish(
+        cls,
+        name: str,
+        rules: Sequence[Rule],
+        caps: Caps,
+        *,
+        at: datetime,
+        effective_from: datetime,
+        by: str = "",
+        note: str = "",
+    ) -> LimitVersion:
+        """A new version; the caller adds it to the session and appends its entry."""
+        return cls(
+            name=name,
+            effective_from=effective_from,
+            published_at=at,
+            published_by=by,
+            note=note,
+            rules=[LimitRule.of(rule) for rule in sorted(rules, key=lambda rule: rule.rank)],
+            caps=[LimitCap(name=cap, amount=amount) for cap, amount in asdict(caps).items()],
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """What the entry on this version carries: the whole table."""
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "effective_from": self.effective_from.astimezone(UTC).isoformat(),
+            "published_at": self.published_at.astimezone(UTC).isoformat(),
+            "published_by": self.published_by,
+            "note": self.note,
+            "rules": [rule.describe() for rule in self.rules],
+            "caps": asdict(self.as_caps()),
+        }
+
+    def as_rules(self) -> tuple[Rule, ...]:
+        return tuple(rule.as_rule() for rule in self.rules)
+
+    def as_caps(self) -> Caps:
+        """A cap that this version did not know yet has its default."""
+        known = {cap.name for cap in fields(Caps)}
+        return Caps(**{cap.name: cap.amount for cap in self.caps if cap.name in known})
+
+
+class LimitRule(Base):
+    """One line of a version. The limits are written as `clocks` reads them; '' means none."""
+
+    __tablename__ = "limit_rule"
+
+    id: Mapped[pk]
+    version_id: Mapped[int] = mapped_column(ForeignKey("limit_version.id"), index=True)
+    rank: Mapped[int]
+    name: Mapped[str]
+    channel: Mapped[code] = mapped_column(default="")
+    kind: Mapped[code] = mapped_column(default="")
+    category: Mapped[code] = mapped_column(default="")
+    urgency: Mapped[code] = mapped_column(default="")
+    accept_limit: Mapped[str] = mapped_column(String(20), default="")
+    assign_limit: Mapped[str] = mapped_column(String(20), default="")
+    sign_limit: Mapped[str] = mapped_column(String(20), default="")
+    contact_limit: Mapped[str] = mapped_column(String(20), default="")
+    report_limit: Mapped[str] = mapped_column(String(20), default="")
+    assist_limit: Mapped[str] = mapped_column(String(20), default="")
+    answer_limit: Mapped[str] = mapped_column(String(20), default="")
+    review_limit: Mapped[str] = mapped_column(String(20), default="")
+    call_back_limit: Mapped[str] = mapped_column(String(20), default="")
+    close_limit: Mapped[str] = mapped_column(String(20), default="")
+    rework_limit: Mapped[str] = mapped_column(String(20), default="")
+    return_limit: Mapped[str] = mapped_column(String(20), default="")
+    answer_most_limit: Mapped[str] = mapped_column(String(20), default="")
+    extension_limit: Mapped[str] = mapped_column(String(20), default="")
+
+    @classmethod
+    def of(cls, rule: Rule) -> LimitRule:
+        return cls(
+            rank=rule.rank,
+            name=rule.name,
+            channel=rule.channel,
+            kind=rule.kind,
+            category=rule.category,
+            urgency=rule.urgency,
+            **{f"{stage}_limit": rule.spec(stage) for stage in SPECS},
+        )
+
+    def as_rule(self) -> Rule:
+        stages = {stage: getattr(self, f"{stage}_limit") for stage in SPECS}
+        return Rule(
+            self.rank,
+            self.name,
+            self.channel,
+            self.kind,
+            self.category,
+            self.urgency,
+            {stage: spec for stage, spec in stages.items() if spec},
+        )
+
+    def describe(self) -> dict[str, Any]:
+        rule = self.as_rule()
+        return {
+            "rank": rule.rank,
+            "name": rule.name,
+            "channel": rule.channel,
+            "kind": rule.kind,
+            "category": rule.category,
+            "urgency": rule.urgency,
+            "stages": dict(rule.stages),
+        }
+
+
+class LimitCap(Base):
+    """One of `limits.Caps` in a version."""
+
+    __tablename__ = "limit_cap"
+    __table_args__ = (UniqueConstraint("version_id", "name"),)
+
+    id: Mapped[pk]
+    version_id: Mapped[int] = mapped_column(ForeignKey("limit_version.id"))
+    name: Mapped[code]
+    amount: Mapped[int]
+
+
+class DeadlineStamp(Base):
+    """One row whose mark is new after every change of calendar, hours or limits.
+
+    Random, not counted: a change that is rolled back and the one that follows it would share
+    a number.
+    """
+
+    __tablename__ = "deadline_stamp"
+
+    id: Mapped[pk]
+    mark: Mapped[code]
+
+
+def _stamp(_mapper: Mapper[Any], connection: Connection, _row: Base) -> None:
+    mark = uuid4().hex
+    forget_marks(connection)
+    if not connection.execute(update(DeadlineStamp).values(mark=mark)).rowcount:
+        connection.execute(insert(DeadlineStamp).values(id=1, mark=mark))
+
+
+for _kind in (CalendarYear, CalendarDay, OfficeHours, LimitVersion, LimitRule, LimitCap):
+    for _change in ("after_insert", "after_update", "after_delete"):
+        event.listen(_kind, _change, _stamp)

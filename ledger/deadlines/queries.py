@@ -1,0 +1,186 @@
+"""Reading calendar and limits, kept in memory until the stamp says they changed."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+from flask import current_app
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import selectinload
+
+from ledger.catalogue.models import Category, Channel
+from ledger.db import config, db, mark_of
+
+from .calendar import DEFAULT_HOURS, Calendar
+from .limits import POLICY, Caps, Rule
+from .models import CalendarDay, CalendarYear, DeadlineStamp, LimitVersion, OfficeHours
+
+Found = TypeVar("Found")
+
+_STAMP = select(DeadlineStamp.mark)
+
+
+@dataclass(frozen=True)
+class InForce:
+    """A version of the limits, detached from the session."""
+
+    version_id: int
+    name: str
+    effective_from: datetime
+    note: str
+    rules: tuple[Rule, ...]
+    caps: Caps
+
+
+@dataclass
+class _Kept:
+    mark: str = ""
+    found: dict[str, Any] = field(default_factory=dict)
+
+
+def _keep(key: str, read: Callable[[], Found]) -> Found:
+    """What `read` found, from this process's memory while the stamp is the same.
+
+    The mark is read before the rows: rows that are newer than their mark are read once more,
+    never kept too long.
+    """
+    mark = mark_of("deadlines", _STAMP)
+    kept: _Kept = current_app.extensions.setdefault("ledger.deadlines", _Kept())
+    if kept.mark != mark:
+        kept = current_app.extensions["ledger.deadlines"] = _Kept(mark)
+    if key not in kept.found:
+        kept.found[key] = read()
+    found: Found = kept.found[key]
+    return found
+
+
+def _regions(region_code: str) -> list[str]:
+    """The State Council's arrangement, then province, city and county, each over the former."""
+    above = [f"{region_code[:2]}0000", f"{region_code[:4]}00", region_code]
+    return list(dict.fromkeys(["", *above])) if region_code else [""]
+
+
+def load_calendar(region_code: str | None = None) -> Calendar:
+    """The calendar of a region (GB/T 2260); of the ledger's own where none is named."""
+    region = config().region if region_code is None else region_code
+    return _keep(f"calendar {region}", lambda: _read_calendar(region))
+
+
+def _read_calendar(region: str) -> Calendar:
+    regions = _regions(region)
+    published = db.session.scalars(
+        select(CalendarYear.year_number).where(
+            CalendarYear.published, CalendarYear.region_code == ""
+        )
+    )
+    known = db.session.execute(
+        select(CalendarDay.region_code, CalendarDay.on_day, CalendarDay.working)
+        .join(CalendarDay.year)
+        .where(
+            CalendarDay.region_code.in_(regions),
+            # Days typed in ahead of the notice wait until it is published.
+            or_(CalendarYear.published, CalendarYear.region_code != ""),
+        )
+    )
+    days: dict[date, bool] = {}
+    for _, day, working in sorted(known, key=lambda row: regions.index(row[0])):
+        days[day] = working
+    rows = list(
+        db.session.scalars(
+            select(OfficeHours)
+            .where(OfficeHours.region_code.in_(regions))
+            .order_by(OfficeHours.opens)
+        )
+    )
+    hours = DEFAULT_HOURS
+    for place in regions:
+        hours = tuple((row.opens, row.closes) for row in rows if row.region_code == place) or hours
+    return Calendar(days, frozenset(published), hours)
+
+
+def _versions() -> tuple[InForce, ...]:
+    """All published versions by the moment they take effect; of two at once the later counts."""
+    rows = db.session.scalars(
+        select(LimitVersion)
+        .options(selectinload(LimitVersion.rules), selectinload(LimitVersion.caps))
+        .order_by(LimitVersion.effective_from, LimitVersion.id)
+    )
+    return tuple(
+        InForce(row.id, row.name, row.effective_from, row.note, row.as_rules(), row.as_caps())
+        for row in rows
+    )
+
+
+def version_in_force(at: datetime) -> InForce:
+    """The limits for what starts at this moment. LookupError before `ledger db upgrade`."""
+    versions = _keep("limits", _versions)
+    place = bisect_right(versions, at, key=lambda version: version.effective_from)
+    if not place:
+        raise LookupError("no limits are laid; run `ledger db upgrade`")
+    return versions[place - 1]
+
+
+def limits_in_force(at: datetime) -> tuple[int, tuple[Rule, ...]]:
+    """The version's id and its rules."""
+    version = version_in_force(at)
+    return version.version_id, version.rules
+
+
+def caps_in_force(at: datetime) -> Caps:
+    return version_in_force(at).caps
+
+
+def category_path(category: Category | None) -> tuple[str, ...]:
+    """What `limits.match` asks of a category: POLICY where it is marked, codes from the root."""
+    if category is None:
+        return ()
+    ids = [int(part) for part in category.path.split("/") if part]
+    rows = db.session.execute(
+        select(Category.id, Category.code, Category.policy).where(Category.id.in_(ids))
+    )
+    line = sorted(rows, key=lambda row: ids.index(row[0]))
+    marks = (POLICY,) if any(policy for _, _, policy in line) else ()
+    return (*marks, *(code for _, code, _ in line))
+
+
+def calendar_years() -> list[CalendarYear]:
+    """The State Council's years, latest first, without their days."""
+    return list(
+        db.session.scalars(
+            select(CalendarYear)
+            .where(CalendarYear.region_code == "")
+            .order_by(CalendarYear.year_number.desc())
+        )
+    )
+
+
+def days_named(year: int, region_code: str) -> list[CalendarDay]:
+    """The days off and make-up workdays that fall in a year, for a region and those above it."""
+    return list(
+        db.session.scalars(
+            select(CalendarDay)
+            .where(
+                CalendarDay.region_code.in_(_regions(region_code)),
+                CalendarDay.on_day.between(date(year, 1, 1), date(year, 12, 31)),
+            )
+            .order_by(CalendarDay.on_day, CalendarDay.region_code)
+        )
+    )
+
+
+def names_of_categories() -> dict[str, str]:
+    """Screen names by code."""
+    return dict(db.session.execute(select(Category.code, Category.name)).all())
+
+
+def names_of_channels() -> dict[str, str]:
+    """Screen names by code."""
+    return dict(db.session.execute(select(Channel.code, Channel.name)).all())
+
+
+def count_versions() -> int:
+    return db.session.scalar(select(func.count(LimitVersion.id))) or 0
