@@ -1,0 +1,1 @@
+"""The heart: one appeal from registration to closing."""

@@ -1,0 +1,284 @@
+"""Doing something to an appeal: load, form, verb, commit, and the page anew.
+
+Whatever goes wrong, the form comes back as it was typed, with what is wrong or what changed
+meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import Response, abort, flash, make_response, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from ..db import db, now, writing
+from ..people.acting import current_actor
+from ..people.actor import Actor
+from ..people.sign_in import current_person
+from ..trail.act import StaleForm
+from ..trail.models import Entry
+from ..web import is_htmx, see_other, wants_fragment
+from . import acts
+from .act_forms import ActForm
+from .acts import BY_URL, Act, Doing, Drawing
+from .attachment_views import Taken, forget, store, take_files
+from .models import Appeal
+from .pages import blueprint
+from .queries import entries_of
+from .record import Invalid, Refused
+from .show_views import Panel, article, found, loaded_panels, panel, trail, url_of
+from .sight import knows_identity
+
+AT_ONCE = timedelta(minutes=2)
+"""The same act by the same hand within this time is a second click, not a second act."""
+
+CHANGED = (
+    "您打开表单后，本件有了变化，您填写的内容尚未提交。请核对下列变化，仍需提交的请再次提交。"
+)
+NO_LONGER = "您填写的内容没有提交，保留在下面，可以复制。"
+
+
+def _act(url: str) -> Act:
+    act = BY_URL.get(url)
+    if act is None:
+        abort(404)
+    return act
+
+
+@blueprint.get("/<number>/<any({}):verb>".format(", ".join(f"'{url}'" for url in BY_URL)))
+def form(number: str, verb: str) -> ResponseReturnValue:
+    """The act's form: the panel alone for htmx, else the appeal's page with it standing open."""
+    act, at, actor = _act(verb), now(), current_actor()
+    appeal = found(number, actor, at)
+    verdict = acts.may(act, appeal, appeal.facts(at), actor)
+    if not verdict:
+        shown = panel(act, appeal, actor, at, refusal=verdict.reason)
+        return _answer(shown, appeal, actor, at, verdict.status)
+    drawing = Drawing(appeal, current_person(), actor, at, request.args)
+    if is_htmx() and "category_id" in request.args and not acts.usual_lead(drawing):
+        # Nothing to bring along: a unit chosen while we were asked must stay chosen.
+        return "", 204
+    drawn = acts.form_of(act, drawing, typed=False)
+    return _answer(panel(act, appeal, actor, at, form=drawn, is_open=True), appeal, actor, at, 200)
+
+
+@blueprint.post("/<number>/<any({}):verb>".format(", ".join(f"'{url}'" for url in BY_URL)))
+def do(number: str, verb: str) -> ResponseReturnValue:
+    act, at, actor = _act(verb), now(), current_actor()
+    appeal = found(number, actor, at)
+    form = acts.form_of(act, Drawing(appeal, current_person(), actor, at), typed=True)
+    verdict = acts.may(act, appeal, appeal.facts(at), actor)
+    if not verdict:
+        if _is_second_click(act, form, appeal, actor, at):
+            return _done(act, appeal, actor, at)
+        return _refused(act, form, [], number, actor, Refused(verdict.status, verdict.reason))
+    sound = form.validate()
+    taken: list[Taken] = []
+    if "files" in form:
+        taken, problems = take_files(form.files)
+        sound = _weigh_files(form, taken, sound) and not problems
+    if not sound:
+        return _wrong(act, form, taken, appeal, actor, at)
+    store(taken)
+    try:
+        with writing() as at:
+            appeal, others = _locked(number, act, form, actor, at)
+            doing = Doing(appeal, form, actor, at, form.seen_version, taken, others)
+            if not _is_second_click(act, form, appeal, actor, at):
+                act.run(doing)
+                db.session.commit()
+    except Invalid as invalid:
+        _note(form, invalid)
+        return _wrong(act, form, taken, found(number, actor, at), actor, at)
+    except Refused as refused:
+        return _refused(act, form, taken, number, actor, refused)
+    except StaleForm:
+        return _stale(act, form, taken, number, actor)
+    forget(taken)
+    return _done(act, found(number, actor, at), actor, at)
+
+
+def _weigh_files(form: ActForm, taken: Sequence[Taken], sound: bool) -> bool:
+    """A field of files that must not be empty is also filled by what an earlier try brought."""
+    files = form["files"]
+    if taken and files.flags.required and not files.data:
+        files.errors = [error for error in files.errors if "请选择" not in error]
+        return not form.errors
+    return sound
+
+
+def _locked(
+    number: str, act: Act, form: ActForm, actor: Actor, at: datetime
+) -> tuple[Appeal, dict[str, Appeal]]:
+    """The appeal and whatever else the act names, their rows locked in ascending id."""
+    named = acts.master_named(form) if "master" in form else ""
+    if not named or named == number:
+        appeal = found(number, actor, at, lock=True)
+        return appeal, {named: appeal} if named else {}
+    rows = {number: found(number, actor, at)}
+    other = acts.another(named, actor, at)
+    if other is not None:
+        rows[named] = other
+    locked = {
+        row.number: found(row.number, actor, at, lock=True)
+        for row in sorted(rows.values(), key=lambda row: row.id)
+    }
+    return locked[number], {n: row for n, row in locked.items() if n != number}
+
+
+def _is_second_click(
+    act: Act, form: ActForm, appeal: Appeal, actor: Actor, at: datetime
+) -> bool:
+    """Whether this very act was done a moment ago by the same hand: shown, not done again."""
+    last = entries_of(appeal)[-len(act.verbs) :]
+    same = [entry.verb for entry in last] == list(act.verbs) and all(
+        entry.actor_id == actor.id and at - entry.at <= AT_ONCE for entry in last
+    )
+    if not same or not _says_the_same(form, appeal, last):
+        return False
+    if not act.is_note:
+        return not acts.may(act, appeal, appeal.facts(at), actor)
+    return "files" not in form
+
+
+def _did(act: Act, appeal: Appeal, actor: Actor) -> bool:
+    """Whether this person did it himself in this round, in another window or by another click."""
+    return any(
+        entry.verb == act.verbs[-1] and entry.actor_id == actor.id and entry.round == appeal.round
+        for entry in entries_of(appeal)
+    )
+
+
+def _says_the_same(form: ActForm, appeal: Appeal, entries: Sequence[Entry]) -> bool:
+    """Whether every word typed stands in the ink already: other words must not be lost."""
+    kept = {text.body for entry in entries for text in entry.texts}
+    return all(
+        field.data in kept or field.data == getattr(appeal, field.short_name, None)
+        for field in form.shown()
+        if field.type == "LongText" and field.data
+    )
+
+
+def _note(form: ActForm, invalid: Invalid) -> None:
+    """The verb's complaint beside the field it names, or above the form."""
+    field = next((one for one in form if one.short_name == invalid.field), None)
+    if field is None:
+        form.form_errors = [*form.form_errors, invalid.reason]
+    else:
+        field.errors = [*field.errors, invalid.reason]
+
+
+# -- what comes back ---------------------------------------------------------------------------
+
+
+def _wrong(
+    act: Act,
+    form: ActForm,
+    taken: Sequence[Taken],
+    appeal: Appeal,
+    actor: Actor,
+    at: datetime,
+) -> ResponseReturnValue:
+    """422: the same panel, everything typed in it."""
+    shown = panel(act, appeal, actor, at, form=form, is_open=True, taken=taken)
+    return _answer(shown, appeal, actor, at, 422)
+
+
+def _refused(
+    act: Act, form: ActForm, taken: Sequence[Taken], number: str, actor: Actor, refused: Refused
+) -> ResponseReturnValue:
+    """403 or 409. What the same person did himself, in another window, is no refusal."""
+    at = now()
+    appeal = found(number, actor, at)
+    since = _since(appeal, form)
+    if refused.status == 409 and act.at_once and _did(act, appeal, actor):
+        return _done(act, appeal, actor, at)
+    shown = panel(
+        act,
+        appeal,
+        actor,
+        at,
+        form=form,
+        refusal=f"{refused.reason}{NO_LONGER if _has_words(form) else ''}",
+        changes=_told(appeal, since, actor, at),
+        taken=taken,
+        gives_back=_has_words(form),
+    )
+    return _answer(shown, appeal, actor, at, refused.status)
+
+
+def _stale(
+    act: Act, form: ActForm, taken: Sequence[Taken], number: str, actor: Actor
+) -> ResponseReturnValue:
+    """409: what changed is shown, and the form may be sent again as it stands."""
+    at = now()
+    appeal = found(number, actor, at)
+    changes = _told(appeal, _since(appeal, form), actor, at)
+    verdict = acts.may(act, appeal, appeal.facts(at), actor)
+    form.seen.data = str(appeal.version)
+    shown = panel(
+        act,
+        appeal,
+        actor,
+        at,
+        form=form,
+        is_open=bool(verdict),
+        refusal=CHANGED if verdict else f"{verdict.reason}{NO_LONGER}",
+        changes=changes,
+        taken=taken,
+        gives_back=True,
+    )
+    return _answer(shown, appeal, actor, at, 409)
+
+
+def _since(appeal: Appeal, form: ActForm) -> list[Entry]:
+    """What was done after the form was drawn; without a version, the last act alone."""
+    entries = list(entries_of(appeal))
+    seen = form.seen_version
+    return entries[-1:] if seen is None else [entry for entry in entries if entry.seq > seen]
+
+
+def _told(appeal: Appeal, since: Sequence[Entry], actor: Actor, at: datetime) -> list[str]:
+    """Who did what and when, in sentences."""
+    wanted = {entry.seq for entry in since}
+    lines = trail(appeal, knows_identity(appeal, actor, at))
+    return [line.sentence for line in lines if line.seq in wanted]
+
+
+def _has_words(form: ActForm) -> bool:
+    return any(
+        field.data for field in form.shown() if field.type in ("Text", "LongText", "Files")
+    )
+
+
+def _answer(
+    shown: Panel, appeal: Appeal, actor: Actor, at: datetime, status: int
+) -> ResponseReturnValue:
+    """The panel alone where the rest of the page still holds, else the article or the page."""
+    if wants_fragment() and status in (200, 422):
+        context: dict[str, Any] = {"opened": shown, "number": appeal.number}
+        response = make_response(render_template("appeals/show/_panel.html", **context), status)
+        if status == 422:
+            response.headers["HX-Retarget"] = f"#act-{shown.act.url}"
+            response.headers["HX-Reswap"] = "outerHTML"
+        return response
+    context = article(appeal, actor, at, opened=shown, keep=loaded_panels())
+    if wants_fragment():
+        return make_response(render_template("appeals/_appeal.html", **context), status)
+    return make_response(render_template("appeals/act.html", **context), status)
+
+
+def _done(act: Act, appeal: Appeal, actor: Actor, at: datetime) -> Response:
+    """The article anew for htmx, with the news for the screen reader; a 303 for a plain browser."""
+    said = f"{act.done_words}。{appeal.label}现为“{appeal.state_label}”。"
+    if not wants_fragment():
+        flash(said, "success")
+        return see_other(url_of(appeal))
+    keep = [code for code in loaded_panels() if code != act.code]
+    context = article(appeal, actor, at, keep=keep, said=said)
+    body = render_template("appeals/_appeal.html", **context)
+    response = make_response(body + render_template("appeals/show/_said.html", said=said))
+    response.headers["HX-Replace-Url"] = url_for("appeals.show", number=appeal.number)
+    return response

@@ -1,0 +1,55 @@
+"""我的待办, and the number of whoever is to be called, shown by one click and logged."""
+
+from __future__ import annotations
+
+from flask import make_response, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+
+from .. import access
+from ..db import db, now, writing
+from ..people.acting import current_actor
+from ..web import NotFound, Refused, wants_fragment
+from . import lifecycle
+from .desks import desks_of
+from .pages import desk
+from .queries import find
+
+
+@desk.get("/")
+def home() -> ResponseReturnValue:
+    return redirect(url_for("desk.index"))
+
+
+@desk.get("/desk")
+def index() -> ResponseReturnValue:
+    return _page({})
+
+
+def _page(revealed: dict[str, str]) -> ResponseReturnValue:
+    """`revealed`: number of an appeal → the telephone number that was asked for."""
+    actor, at = current_actor(), now()
+    return render_template(
+        "desk/index.html",
+        desks=desks_of(actor, at),
+        revealed=revealed,
+        may_register=bool(lifecycle.may("register", None, actor)),
+    )
+
+
+@desk.post("/desk/calls/<number>")
+def call(number: str) -> ResponseReturnValue:
+    """The number to call back: for whoever may do so now, without a reason, logged."""
+    actor = current_actor()
+    with writing() as at:
+        appeal = find(number, actor, at)
+        if appeal is None:
+            raise NotFound
+        verdict = appeal.may("call_back", actor, at)
+        if not verdict:
+            raise Refused(verdict.reason)
+        phone = appeal.phone or ""
+        access.record("phone_read", subject=appeal.number, detail="办理联系", at=at)
+        db.session.commit()
+    if wants_fragment():
+        return make_response(render_template("desk/_phone.html", number=number, phone=phone))
+    return _page({number: phone})

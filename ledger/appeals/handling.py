@@ -1,0 +1,430 @@
+"""Verbs of the middle stretch: hand-off, and what the unit does until its answer is reviewed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from ..catalogue.queries import catalogue
+from ..config import SHANGHAI
+from ..deadlines import clocks
+from ..deadlines.queries import caps_in_force, load_calendar
+from ..people.actor import Actor
+from ..people.models import Unit
+from .intake import Intake
+from .parts import Assignment, Deadline
+from .record import Invalid, Refused
+
+if TYPE_CHECKING:
+    from ..files.models import Attachment
+
+RECEIPTS = ("收悉", "已收到", "收到")
+"""A public reply that says no more than this is questioned (design §3, domain)."""
+
+
+class Handling(Intake):
+    """交办、收回、签收、联系企业、阶段反馈、办结反馈、退回重报、挂账、恢复."""
+
+    __abstract__ = True
+
+    def assign(
+        self,
+        unit: Unit,
+        *,
+        by: Actor,
+        at: datetime,
+        letter_number: str = "",
+        note: str = "",
+        due_at: datetime | None = None,
+        seen: int | None = None,
+    ) -> Assignment:
+        """Hand off to a lead. `due_at` fixes the answer's due time where the table's will not do.
+
+        Raises Invalid for a unit that is closed or is the office itself.
+        """
+        if not unit.active:
+            raise Invalid("unit_id", f"“{unit.name}”已停用，请另选主办单位")
+        if unit.id == self.office_id:
+            raise Invalid("unit_id", "不能交办给本办公室自身，请选择承办单位")
+        if due_at is not None and due_at <= at:
+            raise Invalid("due_at", "办结时限必须晚于现在")
+        with self.act("assign", by=by, at=at, seen=seen) as act:
+            self.state = "assigned"
+            self.assigned_at = at
+            self.end_clocks(at, "assign", "accept")
+            assignment = self._offer(unit, "lead", by, at, letter_number, note)
+            self._start_unit_clocks(assignment, at, due_at=due_at)
+            act.data["unit"] = unit.name
+            if act.seat is not None and act.seat.role == "duty_officer":
+                self.duty_unendorsed = True
+        return assignment
+
+    def _offer(
+        self, unit: Unit, part: str, by: Actor, at: datetime, letter_number: str, note: str
+    ) -> Assignment:
+        assignment = Assignment(
+            unit=unit,
+            unit_id=unit.id,
+            part=part,
+            state="offered",
+            round=self.round,
+            assigned_at=at,
+            assigned_by_id=by.id,
+            letter_number=letter_number,
+            note=note,
+            deemed=False,
+            release_reason="",
+        )
+        self.assignments.append(assignment)
+        if part == "lead":
+            self.lead_unit_id = unit.id
+        return assignment
+
+    def _start_unit_clocks(
+        self,
+        assignment: Assignment,
+        at: datetime,
+        *,
+        due_at: datetime | None = None,
+        limit: str = "answer",
+    ) -> None:
+        self.start_clock("sign", at, "交办", assignment=assignment)
+        self.start_clock("contact", at, "交办", assignment=assignment)
+        self.start_clock("report", at, "交办", assignment=assignment)
+        stage = "rework" if limit == "rework" else "answer"
+        if due_at is not None:
+            shown = clocks.shown_end(due_at)
+            why = f"由交办人核定，应于{shown}前办结。"
+            self.start_clock(stage, at, "交办", assignment=assignment, until=due_at, why=why)
+        else:
+            self.start_clock(stage, at, "交办", assignment=assignment, limit=limit)
+
+    def recall(
+        self, reason: str, *, by: Actor, at: datetime, seen: int | None = None
+    ) -> None:
+        """Take the lead assignment back; assists run on unless released."""
+        if not reason.strip():
+            raise Invalid("reason", "请填写收回理由")
+        with self.act("recall", by=by, at=at, seen=seen) as act:
+            act.texts["reason"] = reason
+            lead = self.lead
+            if lead is not None:
+                act.assignment = lead
+                lead.state = "released"
+                lead.released_at = at
+                lead.release_reason = "recalled"
+                self.lapse_clocks(at, [lead])
+                for request in self.requests:
+                    if request.assignment_id == lead.id and request.state == "asked":
+                        request.state = "lapsed"
+            self.lead_unit_id = None
+            self.state = "accepted"
+            self.start_clock("assign", at, "收回")
+
+    def sign_for(
+        self,
+        *,
+        by: Actor,
+        at: datetime,
+        handler_name: str = "",
+        handler_phone: str | None = None,
+        seen: int | None = None,
+    ) -> None:
+        with self.act("sign_for", by=by, at=at, seen=seen) as act:
+            self._sign(act.assignment, by, at, handler_name, handler_phone)
+
+    def _sign(
+        self,
+        assignment: Assignment,
+        by: Actor,
+        at: datetime,
+        handler_name: str = "",
+        handler_phone: str | None = None,
+    ) -> None:
+        if assignment.state == "offered":
+            assignment.state = "taken"
+        if assignment.signed_at is None:
+            assignment.signed_at = at
+        assignment.handler_id = by.id
+        assignment.handler_name = handler_name or by.name
+        if handler_phone:
+            assignment.handler_phone = handler_phone
+        self.end_clocks(at, "sign", assignment=assignment)
+
+    def receive(self, assignment: Assignment, *, by: Actor, at: datetime) -> None:
+        """What is not signed for within its limit counts as received (逾期未签收，视为签收)."""
+        if assignment.state != "offered":
+            raise Refused(409, "交办件已签收或已解除。")
+        with self.act("receive", by=by, at=at) as act:
+            act.assignment = assignment
+            assignment.state = "taken"
+            assignment.signed_at = at
+            assignment.deemed = True
+            self.end_clocks(at, "sign", ended_as="lapsed", assignment=assignment)
+
+    def contact(
+        self,
+        way: str,
+        words: str,
+        *,
+        by: Actor,
+        at: datetime,
+        happened_at: datetime | None = None,
+    ) -> None:
+        if not words.strip():
+            raise Invalid("words", "请填写联系情况")
+        with self.act("contact", by=by, at=at, happened_at=happened_at) as act:
+            act.data["way"] = way
+            act.texts["note"] = words
+            if act.assignment.contacted_at is None:
+                act.assignment.contacted_at = happened_at or at
+            self.end_clocks(at, "contact", assignment=act.assignment)
+
+    def progress(
+        self,
+        words: str,
+        *,
+        by: Actor,
+        at: datetime,
+        planned_at: datetime | None = None,
+        attachments: Iterable[Attachment] = (),
+        happened_at: datetime | None = None,
+    ) -> None:
+        if not words.strip():
+            raise Invalid("words", "请填写进展情况")
+        with self.act("progress", by=by, at=at, happened_at=happened_at) as act:
+            act.texts["note"] = words
+            act.assignment.progress_at = at
+            if planned_at is not None:
+                act.assignment.planned_at = planned_at
+            self.attachments.extend(attachments)
+            self.end_clocks(at, "report", assignment=act.assignment)
+
+    def answer(
+        self,
+        outcome: str,
+        account: str,
+        public_reply: str,
+        *,
+        by: Actor,
+        at: datetime,
+        evidence: str = "",
+        attachments: Iterable[Attachment] = (),
+        seen: int | None = None,
+    ) -> None:
+        """The lead's final answer: the first key. Answering counts as signing for.
+
+        Raises Invalid where the outcome's evidence is missing: an attachment, or an account of
+        how it was checked (who, when, how, result).
+        """
+        files = list(attachments)
+        self._check_answer(outcome, account, public_reply, evidence, bool(files))
+        with self.act("answer", by=by, at=at, seen=seen) as act:
+            assignment: Assignment = act.assignment
+            if assignment.handler_id is None:
+                self._sign(assignment, by, at, assignment.handler_name)
+            assignment.state = "answered"
+            assignment.answered_at = at
+            assignment.answered_by_id = by.id
+            assignment.outcome = outcome
+            assignment.account = account
+            assignment.public_reply = public_reply
+            assignment.evidence = evidence
+            self.attachments.extend(files)
+            self.state = "answered"
+            self.answered_at = at
+            self.outcome = outcome
+            self.account = account
+            self.public_reply = public_reply
+            self.end_clocks(at, "answer", "rework", assignment=assignment)
+            self.lapse_clocks(at, [assignment])
+            for request in self.requests:
+                if request.assignment_id == assignment.id and request.state == "asked":
+                    request.state = "lapsed"
+            self.start_clock("review", at, "反馈")
+
+    def _check_answer(
+        self, outcome: str, account: str, public_reply: str, evidence: str, has_files: bool
+    ) -> None:
+        found = catalogue().outcomes.get(outcome)
+        if found is None:
+            raise Invalid("outcome", "请选择办理结果")
+        if not account.strip():
+            raise Invalid("account", "请填写内部办理情况")
+        if not public_reply.strip():
+            raise Invalid("public_reply", "请填写对企业的答复")
+        if len(public_reply.strip()) < 10 and any(w in public_reply for w in RECEIPTS):
+            raise Invalid("public_reply", "“收悉”不是答复，请写明办理结果")
+        if found.needs_evidence and not evidence.strip() and not has_files:
+            wanted = found.evidence or "核实人、核实时间、方式和结果"
+            raise Invalid("evidence", f"结果为“{found.name}”的，请上传佐证附件或写明：{wanted}")
+
+    def send_back(
+        self,
+        reason: str,
+        *,
+        by: Actor,
+        at: datetime,
+        reason_code: str = "",
+        seen: int | None = None,
+    ) -> None:
+        """退回重报: reopens the same assignment with what was left of its time."""
+        if not reason.strip():
+            raise Invalid("reason", "请写明缺什么、怎么补")
+        with self.act("send_back", by=by, at=at, seen=seen) as act:
+            act.data["reason"] = reason_code
+            act.texts["reason"] = reason
+            act.assignment = self._back_to_lead(at, reason)
+
+    def _back_to_lead(self, at: datetime, reason: str) -> Assignment | None:
+        """Assigned again under the same lead; accepted where there is none to go back to."""
+        self._forget_call()
+        self.told_at = None  # the firm hears the next answer anew
+        self.lapse_clocks(at)
+        lead = self.lead
+        if lead is None or not lead.unit.active:
+            self.state = "accepted"
+            self.lead_unit_id = None
+            self.start_clock("assign", at, "退回")
+            return None
+        self.state = "assigned"
+        was = self._last_answer_clock(lead)
+        lead.state = "taken"
+        lead.sent_back_at = at
+        lead.sent_back_for = reason
+        if was is None:
+            self.start_clock("answer", at, "退回", assignment=lead)
+        else:
+            due = clocks.due_after_send_back(
+                was.ended_at or at, was.due_at, at, was.spec, load_calendar()
+            )
+            deadline = self.start_clock(
+                was.stage,
+                at,
+                "退回",
+                assignment=lead,
+                until=due.at,
+                why=due.sentence,
+                spec=was.spec,
+            )
+            if deadline is not None:
+                deadline.original_due_at = was.original_due_at
+        return lead
+
+    def _last_answer_clock(self, lead: Assignment) -> Deadline | None:
+        clocks_ = [
+            d for d in self.deadlines if d.assignment is lead and d.stage in ("answer", "rework")
+        ]
+        return max(clocks_, key=lambda d: d.started_at, default=None)
+
+    # -- hold ------------------------------------------------------------------------------
+
+    def _hold(self, at: datetime, held_from: str, review_at: datetime | None) -> None:
+        if review_at is None:
+            raise Invalid("hold_review_on", "请填写下次复核日期")
+        if review_at <= at:
+            raise Invalid("hold_review_on", "复核日期必须晚于今天")
+        most = caps_in_force(at).hold_review_days
+        if review_at - at > timedelta(days=most):
+            raise Invalid("hold_review_on", f"复核日期最长不超过{most}天")
+        for deadline in self.running():
+            deadline.end(at, "paused")
+        self.state = "held"
+        self.held_from = held_from
+        self.hold_review_on = review_at.astimezone(SHANGHAI).date()
+        self.start_clock(
+            "hold_review",
+            at,
+            "挂账",
+            until=review_at,
+            why=f"挂账跟踪，应于{clocks.shown_end(review_at)}前复核。",
+        )
+
+    def hold(
+        self,
+        reason: str,
+        review_at: datetime | None,
+        *,
+        by: Actor,
+        at: datetime,
+        seen: int | None = None,
+    ) -> None:
+        """挂账跟踪: waits for a superior, another province or a policy; all clocks pause."""
+        if not reason.strip():
+            raise Invalid("reason", "请填写挂账理由")
+        with self.act("hold", by=by, at=at, seen=seen) as act:
+            act.texts["reason"] = reason
+            self._hold(at, self.state, review_at)
+
+    def resume(
+        self, reason: str, *, by: Actor, at: datetime, settled: bool = False,
+        seen: int | None = None,
+    ) -> None:
+        """Back to where it was held from; held by review: a new answer, or where the outside
+        reply `settled` it, on to the call-back (design §3)."""
+        if not reason.strip():
+            raise Invalid("reason", "请填写恢复办理的理由")
+        with self.act("resume", by=by, at=at, seen=seen) as act:
+            act.texts["reason"] = reason
+            was_from, self.held_from, self.hold_review_on = self.held_from, "", None
+            self.end_clocks(at, "hold_review")
+            if was_from == "answered":
+                if settled:
+                    self.state = "reviewed"
+                    self.reviewed_at = at
+                    self.start_clock("call_back", at, "恢复办理")
+                else:
+                    act.assignment = self._back_to_lead(at, reason)
+                return
+            self.state = was_from
+            self._run_on(at)
+            if was_from == "assigned":
+                self._leave_closed_unit(at)
+
+    def _run_on(self, at: datetime) -> None:
+        """The clocks that the hold paused run on with what was left, but for what was done
+        meanwhile (signing, contact and reports are taken while held)."""
+        calendar = load_calendar()
+        for old in [d for d in self.deadlines if d.ended_as == "paused"]:
+            old.ended_as = "resumed"
+            if old.assignment is not None and _is_done(old.stage, old.assignment):
+                continue
+            due = clocks.due_after_hold(old.ended_at or at, old.due_at, at, old.spec, calendar)
+            again = self.start_clock(
+                old.stage,
+                at,
+                "恢复",
+                assignment=old.assignment,
+                until=due.at,
+                why=due.sentence,
+                spec=old.spec,
+            )
+            if again is not None:
+                again.original_due_at = old.original_due_at
+
+    def _leave_closed_unit(self, at: datetime) -> None:
+        """Accepted instead, where the lead's unit was closed while the appeal was held."""
+        lead = self.lead
+        if lead is not None and lead.unit.active:
+            return
+        if lead is not None:
+            lead.state = "released"
+            lead.released_at = at
+            lead.release_reason = "changed"
+            self.lapse_clocks(at, [lead])
+        self.state = "accepted"
+        self.lead_unit_id = None
+        self.start_clock("assign", at, "恢复办理")
+
+
+def _is_done(stage: str, assignment: Assignment) -> bool:
+    """Whether what a clock of this assignment waits for has come, or is not awaited any more."""
+    if not assignment.is_open:
+        return True
+    came = {
+        "sign": assignment.signed_at,
+        "contact": assignment.contacted_at,
+        "report": assignment.progress_at,
+    }
+    return came.get(stage) is not None

@@ -1,0 +1,609 @@
+"""The life of an appeal: every state, every verb, who may do it, when, and what it needs.
+
+Pure. This one table is what the buttons, the guards, the interface for machines, the
+permission tests, the help page and the diagram are made from. A verb that is not here does not
+exist; a way round it is a fault.
+
+`may()` answers one question for all of them: may this actor do this verb on this appeal now?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..people.actor import Actor, Seat
+from ..people.roles import BUSINESS
+
+# -- states ------------------------------------------------------------------------------------
+
+STATES: dict[str, str] = {
+    "registered": "待受理",
+    "accepted": "待交办",
+    "assigned": "办理中",
+    "joined": "并案办理中",
+    "answered": "待审核",
+    "reviewed": "待回访",
+    "confirmed": "待销号",
+    "closed": "已销号",
+    "held": "挂账跟踪",
+    "declined": "不予受理",
+    "merged": "已合并",
+    "withdrawn": "诉求人已撤回",
+}
+
+OPEN: frozenset[str] = frozenset(
+    {"registered", "accepted", "assigned", "joined", "answered", "reviewed", "confirmed", "held"}
+)
+ENDS: frozenset[str] = frozenset({"closed", "declined", "merged", "withdrawn"})
+ANY: frozenset[str] = frozenset(STATES)
+
+PATH: tuple[tuple[str, str], ...] = (
+    ("registered", "登记"),
+    ("accepted", "受理"),
+    ("assigned", "交办"),
+    ("answered", "反馈"),
+    ("reviewed", "审核"),
+    ("confirmed", "回访"),
+    ("closed", "销号"),
+)
+"""The straight way, for the steps on an appeal's page."""
+
+ASSIGNMENT_STATES: dict[str, str] = {
+    "offered": "待签收",
+    "taken": "办理中",
+    "contested": "退单待裁定",
+    "signing": "待审签",
+    "answered": "已反馈",
+    "waived": "已免办",
+    "released": "已解除",
+}
+OPEN_ASSIGNMENT: frozenset[str] = frozenset({"offered", "taken", "contested", "signing"})
+
+
+def label(state: str, *, round_no: int = 1, signed: bool = True, undetermined: bool = False) -> str:
+    """A state as the screen says it: the label names what the appeal waits for."""
+    if state == "assigned":
+        if not signed:
+            return "待签收"
+        return "重办中" if round_no > 1 else "办理中"
+    if state == "reviewed" and undetermined:
+        return "待认定"
+    return STATES[state]
+
+
+# -- who ---------------------------------------------------------------------------------------
+
+Scope = Literal[
+    "anywhere",  # registering needs no appeal yet
+    "own_office",  # a post in the office that owns the appeal
+    "jurisdiction",  # a post whose region covers the owning office's
+    "registrar",  # whoever registered it, until it is accepted
+    "author",  # whoever registered it, at any time
+    "known",  # an appeal the post can see in its own right (liaison, operator)
+    "handling",  # a post in a unit with an open assignment
+    "lead",  # a post in the unit that holds the lead assignment
+    "parent",  # a post in the unit that passed the assignment on
+    "addressee",  # the unit or person an order or instruction was put to
+    "own_order",  # a client, for an order of its own source
+    "command",  # the ledger's own hand
+]
+
+SCOPES: dict[str, str] = {
+    "anywhere": "",
+    "own_office": "诉求所属牵头办公室",
+    "jurisdiction": "辖区内",
+    "registrar": "登记人本人，受理前",
+    "author": "登记人本人",
+    "known": "本人联系企业或本人、本单位登记的诉求",
+    "handling": "有在办交办件的单位",
+    "lead": "主办单位",
+    "parent": "转办单位",
+    "addressee": "被督办、被批示的单位或个人",
+    "own_order": "本平台转来的工单",
+    "command": "系统",
+}
+
+
+@dataclass(frozen=True)
+class Who:
+    """One way to be entitled: a role (or an actor kind) within a scope."""
+
+    role: str
+    scope: Scope
+    critical_off_hours: bool = False
+    """The duty officer's right: 特急, out of hours."""
+
+    consult_only: bool = False
+
+
+def _who(role: str, scope: Scope) -> Who:
+    return Who(role, scope)
+
+
+ANYBODY_REGISTERS = tuple(
+    _who(role, "anywhere")
+    for role in ("liaison", "operator", "coordinator", "duty_officer", "client", "firm", "system")
+)
+NOTERS = (
+    _who("registrar", "author"),
+    _who("liaison", "known"),
+    _who("operator", "jurisdiction"),
+    _who("coordinator", "own_office"),
+    _who("duty_officer", "jurisdiction"),
+    _who("client", "own_order"),
+    _who("system", "command"),
+)
+COORDINATOR = (_who("coordinator", "own_office"),)
+DUTY = Who("duty_officer", "jurisdiction", critical_off_hours=True)
+HANDLERS = (
+    _who("handler", "handling"),
+    _who("unit_lead", "handling"),
+    _who("coordinator", "handling"),
+)
+CLOSERS = (_who("closer", "jurisdiction"),)
+REGISTRAR_THEN_COORDINATOR = (_who("registrar", "registrar"), _who("coordinator", "own_office"))
+
+# -- verbs -------------------------------------------------------------------------------------
+
+Apart = Literal["", "callers", "closers"]
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A row of the table.
+
+    `frm` is empty for what begins an appeal; `to` names the states it may lead to, 'same' where
+    none changes. `apart` is the 回避 that binds it (design §3, Two keys): 'callers' bars who
+    answered and posts of handling units; 'closers' bars also who made the decisive call-back.
+    `note` verbs never collide with another hand; `assignment` are the states of one's own
+    assignment in which it can be done. `limit` says its time limit in words, for the help page.
+    """
+
+    code: str
+    label: str
+    frm: frozenset[str]
+    to: tuple[str, ...]
+    by: tuple[Who, ...]
+    needs: str
+    apart: Apart = ""
+    note: bool = False
+    assignment: frozenset[str] = frozenset()
+    limit: str = ""
+    past: str = ""
+
+    @property
+    def url(self) -> str:
+        return self.code.replace("_", "-")
+
+    @property
+    def done(self) -> str:
+        """How the trail says it."""
+        return self.past or self.label
+
+
+def _states(*names: str) -> frozenset[str]:
+    return frozenset(names)
+
+
+SAME = ("same",)
+
+VERBS: tuple[Verb, ...] = (
+    Verb("register", "登记", frozenset(), ("registered",), ANYBODY_REGISTERS,
+         "诉求主体（可为“待核实”）、诉求内容、来源渠道；标题默认取内容开头"),
+    Verb("carry_over", "期初导入", frozenset(), ("registered", "assigned", "closed"),
+         (_who("coordinator", "anywhere"), _who("system", "command")),
+         "原台账的一行及其日期，整行留存；计入总量和存量，不计入各项率；办公室核定时限前不提醒"),
+    Verb("supplement", "补充", OPEN, SAME, NOTERS, "补充的文字或附件", note=True),
+    Verb("attach", "上传附件", OPEN, SAME, NOTERS, "文件及说明", note=True),
+    Verb("ask_details", "请补充", OPEN, SAME, (*COORDINATOR, *HANDLERS),
+         "需要补充什么；补充前列入“待我补充”"),
+    Verb("correct", "更正", OPEN, SAME, REGISTRAR_THEN_COORDINATOR,
+         "更正的栏目、原内容、新内容和理由"),
+    Verb("accept", "受理", _states("registered"), ("accepted",), (*COORDINATOR, DUTY),
+         "诉求主体、诉求类别、紧急程度", limit="与交办同一时限，自登记起算"),
+    Verb("decline", "不予受理", _states("registered", "accepted"), ("declined",), COORDINATOR,
+         "不予受理的情形，以及已告知诉求人"),
+    Verb("set_due", "核定时限", OPEN, SAME, COORDINATOR, "新的应办结时间和理由"),
+    Verb("recompute", "重算时限", OPEN, SAME, COORDINATOR, "采用的时限、日历版本和理由"),
+    Verb("count_stated", "认可补录时间", OPEN, SAME, COORDINATOR, "认可的记录和理由"),
+    Verb("merge", "合并", OPEN, ("merged",), COORDINATOR,
+         "同一诉求主体、同一事项的在办主件（主体不同的请使用“并案办理”）"),
+    Verb("unmerge", "撤销合并", _states("merged"), ("accepted", "registered"), COORDINATOR,
+         "理由；已解除的交办不恢复"),
+    Verb("join", "并案办理", _states("registered", "accepted", "assigned"), ("joined", "reviewed"),
+         COORDINATOR, "在办且未并案、未合并的主件"),
+    Verb("unjoin", "解除并案", _states("joined"), ("accepted",), COORDINATOR, "理由"),
+    Verb("answer_directly", "直接答复", _states("accepted"), ("answered",), COORDINATOR,
+         "办理结果、内部办理情况、对企业的答复；由他人销号"),
+    Verb("assign", "交办", _states("accepted"), ("assigned",), (*COORDINATOR, DUTY),
+         "一个主办单位、若干协办单位及各自时限；文号可不填", limit="与受理同一时限，自登记起算"),
+    Verb("endorse", "追认", OPEN, SAME, COORDINATOR, "值班员受理并交办的特急诉求，次日上班追认"),
+    Verb("add_assist", "增加协办", _states("assigned", "held"), SAME, COORDINATOR, "理由"),
+    Verb("release_assist", "解除协办", _states("assigned", "held"), SAME, COORDINATOR, "理由"),
+    Verb("waive", "免予协办反馈", _states("assigned", "held"), SAME,
+         (*COORDINATOR, _who("handler", "parent"), _who("unit_lead", "parent")), "理由"),
+    Verb("send_back_assist", "退回协办重报", _states("assigned", "held"), SAME,
+         (*COORDINATOR, _who("handler", "parent"), _who("unit_lead", "parent")), "理由"),
+    Verb("change_lead", "变更主办", _states("assigned", "held"), SAME, COORDINATOR, "理由"),
+    Verb("recall", "收回", _states("assigned"), ("accepted",), COORDINATOR,
+         "理由；协办未解除的继续办理"),
+    Verb("raise", "提请上级协调", _states("accepted", "assigned"), ("accepted", "held", "same"),
+         COORDINATOR, "理由；上级不用本系统的，登记报送对象、公文种类、文号、日期和下次跟进时间"),
+    Verb("hand_back", "交回下级", _states("accepted", "assigned"), ("accepted",), COORDINATOR,
+         "上级的裁定意见"),
+    Verb("sign_for", "签收", _states("assigned", "held"), SAME, HANDLERS, "经办人和电话",
+         assignment=_states("offered"), limit="签收时限，自交办起算"),
+    Verb("contact", "联系企业", _states("assigned", "held"), SAME, HANDLERS,
+         "联系时间、方式和情况", note=True, assignment=OPEN_ASSIGNMENT,
+         limit="首次联系时限，自交办起算"),
+    Verb("progress", "阶段反馈", _states("assigned", "held"), SAME, HANDLERS,
+         "进展情况；可写明计划办结时间", note=True, assignment=OPEN_ASSIGNMENT),
+    Verb("pass_on", "转办", _states("assigned", "held"), SAME, HANDLERS,
+         "下级单位及其时限，不得超过本单位时限", assignment=_states("offered", "taken")),
+    Verb("ask_return", "退单申请", _states("assigned"), SAME, HANDLERS, "退单理由和依据",
+         assignment=_states("offered", "taken"), limit="自交办起1个工作日内，特急30分钟内"),
+    Verb("rule_return", "退单裁定", _states("assigned", "accepted"), ("same", "accepted"),
+         (*COORDINATOR, _who("handler", "parent"), _who("unit_lead", "parent")),
+         "同意退单（改派）并写明新的主办单位，或不同意退单（请继续办理）"),
+    Verb("ask_extension", "延期申请", _states("assigned"), SAME, HANDLERS,
+         "新的办结时间、理由、已向企业说明；特急不得延期",
+         assignment=_states("offered", "taken"), limit="到期前1个工作日提出"),
+    Verb("rule_extension", "延期审批", _states("assigned", "accepted"), SAME,
+         (*COORDINATOR, _who("manager", "jurisdiction"), _who("handler", "parent"),
+          _who("unit_lead", "parent")), "同意或不同意；超过5日的由领导审批"),
+    Verb("ask_hold", "申请挂账", _states("assigned"), SAME, HANDLERS, "理由、建议的复核日期",
+         assignment=_states("offered", "taken")),
+    Verb("sign_off", "审签", _states("assigned"), ("answered", "same"),
+         (_who("unit_lead", "handling"),), "同意报送，或退回经办人",
+         assignment=_states("signing")),
+    Verb("answer", "办结反馈", _states("assigned"), ("answered",), HANDLERS,
+         "办理结果、内部办理情况、对企业的答复，以及该结果要求的佐证；反馈即视为签收",
+         assignment=_states("offered", "taken"), limit="办结时限，自交办起算"),
+    Verb("send_back", "退回重报", _states("answered", "reviewed", "confirmed"),
+         ("assigned", "accepted"), COORDINATOR, "缺什么、怎么补"),
+    Verb("review", "审核通过", _states("answered"), ("reviewed", "held", "confirmed"), COORDINATOR,
+         "审核意见可不填；转上级、长期推进的写明下次复核日期", limit="审核时限，自反馈起算",
+         past="审核通过"),
+    Verb("attempt", "回访未接通", _states("reviewed"), SAME,
+         (_who("operator", "jurisdiction"), _who("liaison", "known")),
+         "何时、用什么方式联系", note=True),
+    Verb("call_back", "回访", _states("reviewed"), ("confirmed", "assigned", "accepted", "same"),
+         (_who("operator", "jurisdiction"), _who("liaison", "known"),
+          _who("coordinator", "own_office"), _who("client", "own_order"),
+          _who("system", "command")),
+         "是否接通、承办单位是否联系、是否解决、是否满意", apart="callers",
+         limit="回访时限，自审核通过起算"),
+    Verb("uphold", "认定", _states("reviewed"), ("confirmed",),
+         (_who("closer", "jurisdiction"), _who("manager", "jurisdiction")),
+         "无法取得满意回访的情形和依据", apart="callers"),
+    Verb("close", "销号", _states("confirmed"), ("closed",), CLOSERS,
+         "第二把钥匙：办理、回访之外的另一人", apart="closers", limit="销号时限，自回访起算"),
+    Verb("refuse_closing", "不予销号", _states("confirmed"), ("assigned", "accepted", "reviewed"),
+         CLOSERS, "理由；退回重新办理或重新回访"),
+    Verb("tell", "告知企业", _states("answered", "reviewed", "confirmed", "closed"), SAME,
+         (_who("liaison", "known"), _who("operator", "jurisdiction"),
+          _who("coordinator", "own_office")), "何时、用什么方式告知", note=True),
+    Verb("recur", "再次反映", _states("closed"), SAME,
+         (_who("liaison", "known"), _who("operator", "jurisdiction"),
+          _who("coordinator", "own_office"), _who("client", "own_order")),
+         "再次反映的内容；提请办公室撤销销号", note=True),
+    Verb("hold", "挂账跟踪", _states("accepted", "assigned", "reviewed"), ("held",), COORDINATOR,
+         "理由和下次复核日期"),
+    Verb("resume", "恢复办理", _states("held"), ("accepted", "assigned", "reviewed"), COORDINATOR,
+         "理由"),
+    Verb("reopen", "撤销销号", _states("closed", "declined", "withdrawn"), ("accepted",),
+         COORDINATOR, "理由；原轮次记录完整保留"),
+    Verb("withdraw", "撤回", OPEN, ("withdrawn",), REGISTRAR_THEN_COORDINATOR,
+         "诉求人撤回（写明如何表示）或登记作废（编号保留），以及理由"),
+    Verb("urge", "催办", OPEN, SAME,
+         (_who("supervisor", "jurisdiction"), _who("manager", "jurisdiction"),
+          _who("coordinator", "own_office"), _who("operator", "jurisdiction"),
+          _who("client", "own_order")), "方式、对象、答复和承诺时间", note=True),
+    Verb("order", "督办", OPEN, SAME,
+         (_who("supervisor", "jurisdiction"), _who("manager", "jurisdiction"),
+          _who("coordinator", "own_office")), "督办单编号、时限和要求"),
+    Verb("ask_coordination", "提请协调", OPEN, SAME,
+         (_who("supervisor", "jurisdiction"), _who("manager", "jurisdiction"),
+          _who("coordinator", "own_office"), *HANDLERS[:2]), "困难、建议、建议牵头领导"),
+    Verb("confer", "会商", OPEN, SAME,
+         (_who("supervisor", "jurisdiction"), _who("manager", "jurisdiction"),
+          _who("coordinator", "own_office")), "时间、参加单位、议定事项及单位和时限"),
+    Verb("reply", "回复督办", OPEN, SAME, (_who("handler", "addressee"),
+         _who("unit_lead", "addressee"), _who("coordinator", "addressee")), "回复内容", note=True),
+    Verb("instruct", "批示", ANY, SAME, (_who("manager", "jurisdiction"),
+         _who("coordinator", "own_office")), "批示内容；代录的写明何人、何时、原文", note=True),
+    Verb("tag", "标记", ANY, SAME, (_who("manager", "jurisdiction"),
+         _who("coordinator", "own_office")), "标记", note=True),
+    Verb("exclude", "考核剔除", ANY, SAME, (_who("manager", "jurisdiction"),
+         _who("coordinator", "own_office")), "理由和依据"),
+    Verb("receive", "逾期未签收，视为签收", _states("assigned", "held"), SAME,
+         (_who("system", "command"),), "签收时限已过", assignment=_states("offered")),
+    Verb("erase", "依法删除", ANY, SAME, (_who("system", "command"),),
+         "法律依据；删除的文字由〔已依法删除〕代替，记录链条完整保留"),
+)  # fmt: skip
+
+BY_CODE: dict[str, Verb] = {verb.code: verb for verb in VERBS}
+
+FIRST_KEY: frozenset[str] = frozenset({"answer", "answer_directly", "sign_off"})
+"""Verbs whose doer has turned the first key (design §3, 回避 a)."""
+
+
+# -- the question ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Held:
+    """An assignment as the table sees it."""
+
+    id: int
+    unit_id: int
+    unit_path: str
+    part: str
+    state: str
+    upheld_return: bool = False
+    parent_unit_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the table must know of an appeal. Built by the appeal, or by a test."""
+
+    state: str
+    office_id: int
+    office_region: str
+    registrar_id: int | None = None
+    ever_accepted: bool = False
+    urgency: str = "normal"
+    off_hours: bool = False
+    source_systems: frozenset[str] = frozenset()
+    known_to: frozenset[int] = frozenset()
+    """Persons who see it as liaisons: they look after the firm, or they or their unit
+    registered it."""
+    known_to_units: frozenset[int] = frozenset()
+    assignments: tuple[Held, ...] = ()
+    first_keys: frozenset[int] = frozenset()
+    """Persons who answered, signed off or keyed an answer, in any round."""
+    decisive: frozenset[int] = frozenset()
+    """Who made the decisive call-back, and who upheld."""
+    undetermined: bool = False
+    """待认定: dissatisfied, and no rework is owed."""
+    reached_limit: bool = False
+    """Enough attempts failed, or nobody can be called: upholding needs no dissatisfaction."""
+    has_joined: bool = False
+    close_stopped: bool = False
+    """A hotline's own call-back came back dissatisfied after confirmation."""
+    strict_home_unit: bool = False
+    duty_unendorsed: bool = False
+    opening: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The table's answer. `status` is 200, 403 (not yours), or 409 (not now)."""
+
+    status: int
+    reason: str = ""
+    seat: Seat | None = None
+    assignment_id: int | None = None
+
+    def __bool__(self) -> bool:
+        return self.status == 200
+
+
+NOT_YOURS = "您的岗位不能办理这一步。"
+
+
+def may(code: str, facts: Facts | None, actor: Actor) -> Verdict:
+    """Whether `actor` may do `code` on the appeal with these facts now, and under which seat.
+
+    `facts` is None for what begins an appeal. Raises KeyError for a verb that is not in the
+    table.
+    """
+    verb = BY_CODE[code]
+    candidates = list(_entitled(verb, facts, actor))
+    if not candidates:
+        return Verdict(403, NOT_YOURS)
+    if facts is None or not verb.frm:
+        return Verdict(200, seat=candidates[0][0])
+    if facts.state not in verb.frm:
+        return Verdict(409, f"诉求现为“{STATES[facts.state]}”，不能{verb.label}。")
+    refusal = _not_now(verb, facts)
+    if refusal:
+        return Verdict(409, refusal)
+    barred = _barred(verb, facts, actor, candidates)
+    if isinstance(barred, str):
+        return Verdict(403, barred)
+    late = ""
+    for seat, assignment, states in barred:
+        if assignment is None:
+            # The ledger's own hand is told which assignment; there must be one.
+            if states and not any(h.state in states for h in facts.assignments):
+                continue
+            return Verdict(200, seat=seat)
+        if states and assignment.state not in states:
+            state = ASSIGNMENT_STATES[assignment.state]
+            late = f"本单位的交办件现为“{state}”，不能{verb.label}。"
+            continue
+        if code == "answer" and assignment.part != "lead":
+            late = "协办单位的反馈请在协办件中填写。"
+            continue
+        return Verdict(200, seat=seat, assignment_id=assignment.id)
+    return Verdict(409, late or f"没有可以{verb.label}的交办件。")
+
+
+Candidate = tuple[Seat | None, Held | None, frozenset[str]]
+"""A seat, the assignment it acts on, and the states that one must be in (empty: any)."""
+
+
+def _entitled(verb: Verb, facts: Facts | None, actor: Actor) -> Iterable[Candidate]:
+    """The seats (with the assignment they act on) that the table's `by` column admits."""
+    for who in verb.by:
+        if actor.kind != "person":
+            if who.role == actor.kind:
+                yield None, None, verb.assignment
+            continue
+        if who.role == "registrar":
+            yield from _as_registrar(who, facts, actor)
+            continue
+        # A unit that has answered, or was let off, has had its say.
+        states = verb.assignment or (OPEN_ASSIGNMENT if who.scope == "handling" else frozenset())
+        for seat in actor.seats_as(who.role):
+            if who.critical_off_hours and not (
+                facts and facts.urgency == "critical" and facts.off_hours and seat.on_duty
+            ):
+                continue
+            for found, held in _in_scope(who.scope, facts, seat, actor):
+                yield found, held, states
+
+
+def _as_registrar(who: Who, facts: Facts | None, actor: Actor) -> Iterable[Candidate]:
+    """Whoever registered it, under a post he holds today: first that of the unit he did it for.
+
+    Who has no post any more, or has become an administrator, has no hand in appeals.
+    """
+    if facts is None or facts.registrar_id is None or facts.registrar_id != actor.id:
+        return
+    if who.scope == "registrar" and facts.ever_accepted:
+        return
+    seats = actor.seats_as(*BUSINESS)
+    at_home = [seat for seat in seats if seat.unit_id in facts.known_to_units]
+    for seat in (at_home or seats)[:1]:
+        yield seat, None, frozenset()
+
+
+def _in_scope(
+    scope: Scope, facts: Facts | None, seat: Seat, actor: Actor
+) -> Iterable[tuple[Seat, Held | None]]:
+    if scope == "anywhere":
+        yield seat, None
+        return
+    if facts is None:
+        return
+    if scope == "own_office":
+        if seat.unit_id == facts.office_id:
+            yield seat, None
+    elif scope == "jurisdiction":
+        if seat.covers(facts.office_region):
+            yield seat, None
+    elif scope == "known":
+        if actor.id in facts.known_to or seat.unit_id in facts.known_to_units:
+            yield seat, None
+    elif scope in ("handling", "lead", "addressee"):
+        # The open assignment first, the lead before assists: that is the one a person means.
+        held = [h for h in facts.assignments if h.unit_id == seat.unit_id]
+        if scope == "lead":
+            held = [h for h in held if h.part == "lead"]
+        held = [h for h in held if h.state != "released" and not h.upheld_return]
+        held.sort(key=lambda h: (h.state not in OPEN_ASSIGNMENT, h.part != "lead", -h.id))
+        for one in held[:1]:
+            yield seat, one
+    elif scope == "parent":
+        for one in facts.assignments:
+            if one.parent_unit_id == seat.unit_id:
+                yield seat, one
+
+
+def _not_now(verb: Verb, facts: Facts) -> str:
+    """Conditions of the appeal itself, apart from its state."""
+    if verb.code in ("decline", "merge", "withdraw", "join") and facts.has_joined:
+        return "还有并入本件办理的诉求，请先解除并案或改并到其他主件。"
+    if verb.code == "uphold" and not (facts.undetermined or facts.reached_limit):
+        return "还可以继续回访：未到规定的回访次数，也没有需要认定的不满意结果。"
+    if verb.code == "call_back" and facts.undetermined:
+        return "回访结果为不满意且不再重办，请由销号审批人或领导认定。"
+    if verb.code == "close" and facts.close_stopped:
+        return "热线回访结果为不满意，请退回重办或不予销号。"
+    if verb.code == "endorse" and not facts.duty_unendorsed:
+        return "没有需要追认的值班处置。"
+    return ""
+
+
+def _barred(
+    verb: Verb, facts: Facts, actor: Actor, candidates: list[Candidate]
+) -> list[Candidate] | str:
+    """Design §3, 回避: (a) binds the person, (b) the post; (c) only where an office is stricter."""
+    apart = verb.apart
+    if verb.code == "withdraw" and facts.first_keys:
+        # An answered appeal must not leave by the side door: as for closing, but for (c).
+        apart = "closers"
+    if not apart or actor.kind != "person":
+        return candidates
+    if actor.id in facts.first_keys:
+        return f"您办理过本件的反馈，按回避规定不能{verb.label}。"
+    if apart == "closers" and actor.id in facts.decisive:
+        return f"您做过本件的回访或认定，按回避规定不能{verb.label}。"
+    units = [h.unit_path for h in facts.assignments if not h.upheld_return]
+    at_home = any(actor.home_unit_path.startswith(path) for path in units)
+    if verb.apart == "closers" and facts.strict_home_unit and at_home:
+        return f"您的人事关系在本件的承办单位，按本地规定不能{verb.label}。"
+    free = [
+        candidate
+        for candidate in candidates
+        if candidate[0] is None or not any(candidate[0].within(path) for path in units)
+    ]
+    if not free:
+        return f"您的岗位在本件的承办单位，按回避规定不能{verb.label}。"
+    return free
+
+
+def verbs_open_to(facts: Facts, actor: Actor, codes: Iterable[str]) -> list[Verb]:
+    """Those of `codes` that `actor` may do now, in the table's order."""
+    wanted = set(codes)
+    return [v for v in VERBS if v.code in wanted and v.frm and may(v.code, facts, actor)]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the table as words, for the help page and `ledger lifecycle`."""
+
+    verb: str
+    label: str
+    frm: tuple[str, ...]
+    to: tuple[str, ...]
+    by: tuple[str, ...]
+    needs: str
+    limit: str = ""
+    apart: str = ""
+    roles: tuple[str, ...] = field(default=())
+
+
+def table(role_labels: dict[str, str]) -> list[Row]:
+    """Every verb in words an office understands."""
+    names = {
+        **role_labels,
+        "registrar": "登记人",
+        "client": "热线平台",
+        "firm": "企业",
+        "system": "系统",
+    }
+    apart = {
+        "": "",
+        "callers": "办理过反馈的人、承办单位的岗位须回避",
+        "closers": "办理过反馈或回访的人、承办单位的岗位须回避",
+    }
+    rows = []
+    for verb in VERBS:
+        by = []
+        for who in verb.by:
+            scope = SCOPES[who.scope]
+            if who.critical_off_hours:
+                scope = "特急，非工作时间"
+            if who.role in ("registrar", "system", "client", "firm"):
+                scope = {"registrar": "受理前", "own_order": scope}.get(who.scope, "")
+            by.append(f"{names[who.role]}（{scope}）" if scope else names[who.role])
+        rows.append(
+            Row(
+                verb=verb.code,
+                label=verb.label,
+                frm=tuple(s for s in STATES if s in verb.frm),
+                to=verb.to,
+                by=tuple(by),
+                needs=verb.needs,
+                limit=verb.limit,
+                apart=apart[verb.apart],
+                roles=tuple(who.role for who in verb.by),
+            )
+        )
+    return rows

@@ -1,0 +1,225 @@
+"""A listed row as the screen says it: one line of the ledger, of a desk or of a firm's page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row
+
+from ..catalogue.queries import Catalogue, catalogue
+from ..catalogue.words import KINDS, URGENCIES
+from ..config import SHANGHAI
+from ..deadlines import clocks
+from ..deadlines.calendar import Calendar, local_day
+from ..deadlines.queries import load_calendar
+from ..people.actor import Actor
+from ..people.regions import region_name
+from . import lifecycle
+from .lifecycle import ENDS, Facts, Verdict
+from .record import NEVER
+
+STAGES: dict[str, str] = {
+    "accept": "受理、交办",
+    "assign": "交办",
+    "answer": "办结",
+    "rework": "重办",
+    "review": "审核",
+    "call_back": "回访",
+    "close": "销号",
+    "hold_review": "挂账复核",
+}
+"""What is due, by the clock that the appeal is judged by."""
+
+HIDDEN = "保密"
+
+
+@dataclass(frozen=True)
+class Act:
+    """A verb that whoever reads the line may do now."""
+
+    label: str
+    url: str
+    at_once: bool
+    """By one click, without a form."""
+
+
+@dataclass(frozen=True)
+class Line:
+    id: int
+    number: str
+    label: str
+    title: str
+    appellant: str
+    hidden: bool
+    """The appellant is 保密 for whoever reads this."""
+    category: str
+    kind: str
+    channel: str
+    region: str
+    office: str
+    unit: str
+    state: str
+    tone: str
+    marks: tuple[tuple[str, str], ...]
+    """(words, tone) beside the state."""
+    urgency: str
+    urgency_tone: str
+    time: str
+    light: str
+    due: str
+    """A sentence for the tooltip of the time left."""
+    registered: str
+    registered_day: str
+    waits_for: str
+    """Whose turn it is, in words, for those whose turn it is not; '' where it is the unit's,
+    which the line names."""
+    act: Act | None = None
+    row: Row[Any] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"/appeals/{self.number}"
+
+
+def lines(
+    rows: Iterable[Row[Any]], at: datetime, acts: dict[int, Act] | None = None
+) -> list[Line]:
+    """The rows in words; with the act that each offers, where `acts` names one."""
+    book, calendar = catalogue(), load_calendar()
+    return [_line(row, at, book, calendar, (acts or {}).get(row.id)) for row in rows]
+
+
+def _line(
+    row: Row[Any], at: datetime, book: Catalogue, calendar: Calendar, act: Act | None
+) -> Line:
+    time, light, due = time_words(row, at, calendar)
+    unit = row.lead_short or row.lead_name or ""
+    state = lifecycle.label(
+        row.state, round_no=row.round, signed=row.lead_signed, undetermined=row.undetermined
+    )
+    local = row.registered_at.astimezone(SHANGHAI)
+    same_year = local.year == at.astimezone(SHANGHAI).year
+    return Line(
+        id=row.id,
+        number=row.number,
+        label=row.label,
+        title=row.title,
+        appellant=row.appellant_name if row.knows else HIDDEN,
+        hidden=not row.knows,
+        category=_leaf(book, row.category_id),
+        kind=KINDS.get(row.kind, row.kind),
+        channel=book.channel_name(row.channel),
+        region=region_name(row.region_code) or row.region_code,
+        office=row.office_short or row.office_name,
+        unit=unit,
+        state=state,
+        tone=_tone(row),
+        marks=_marks(row),
+        urgency=URGENCIES.get(row.urgency, row.urgency),
+        urgency_tone={"critical": "bad", "urgent": "now"}.get(row.urgency, ""),
+        time=time,
+        light=light,
+        due=due,
+        registered=local.strftime("%m-%d %H:%M" if same_year else "%Y-%m-%d"),
+        registered_day=local.strftime("%Y-%m-%d"),
+        waits_for=_waits_for(row),
+        act=act,
+        row=row,
+    )
+
+
+def time_words(row: Row[Any], at: datetime, calendar: Calendar) -> tuple[str, str, str]:
+    """Time left in words, its light, and the sentence behind it; for what has ended, since when."""
+    if not row.is_open:
+        if row.closed_at is not None:
+            return f"{row.closed_at.astimezone(SHANGHAI):%Y-%m-%d}销号", "", ""
+        return "", "", ""
+    if row.due_at >= NEVER - timedelta(days=2):
+        return ("未设时限" if row.opening else "不计时"), "", ""
+    words = clocks.words(at, row.due_at, row.due_spec, calendar)
+    light = "red" if row.due_at < at else "yellow" if row.warn_at <= at else ""
+    stage = STAGES.get(row.due_stage, "")
+    due = f"应于{clocks.shown_end(row.due_at)}前{stage}"
+    return words, light, due
+
+
+def _leaf(book: Catalogue, category_id: int | None) -> str:
+    found = book.categories.get(category_id or 0)
+    return found.name if found is not None else ""
+
+
+def _tone(row: Row[Any]) -> str:
+    if row.state in ENDS:
+        return "end"
+    return "now" if row.state in ("registered", "accepted", "answered", "confirmed") else ""
+
+
+def _marks(row: Row[Any]) -> tuple[tuple[str, str], ...]:
+    found: list[tuple[str, str]] = []
+    if row.stranded and row.is_open:
+        found.append(("车辆滞留", "bad"))
+    if row.details_asked and row.is_open:
+        found.append(("待补充", ""))
+    if row.recurred_at is not None and not row.is_open:
+        found.append(("再次反映", "bad"))
+    if row.close_stopped and row.is_open:
+        found.append(("热线回访不满意", "bad"))
+    if row.opening:
+        found.append(("期初", ""))
+    return tuple(found)
+
+
+def _waits_for(row: Row[Any]) -> str:
+    return {
+        "registered": "待办公室受理",
+        "accepted": "待办公室交办",
+        "joined": "随主件办理",
+        "answered": "待办公室审核",
+        "reviewed": "待认定" if row.undetermined else "待回访",
+        "confirmed": "待销号审批人销号",
+        "held": "挂账跟踪",
+    }.get(row.state, "")
+
+
+NEXT = (
+    "accept",
+    "assign",
+    "sign_for",
+    "answer",
+    "review",
+    "uphold",
+    "close",
+    "call_back",
+)
+"""The acts that carry an appeal on; the first that is allowed now is offered in the row."""
+
+AT_ONCE = frozenset({"sign_for"})
+
+
+def next_acts(
+    facts: dict[int, Facts], rows: Iterable[Row[Any]], actor: Actor, wanted: tuple[str, ...] = NEXT
+) -> dict[int, Act]:
+    """By the appeals' ids: the first of `wanted` that `actor` may do now."""
+    found: dict[int, Act] = {}
+    for row in rows:
+        for code in wanted:
+            if lifecycle.may(code, facts[row.id], actor):
+                verb = lifecycle.BY_CODE[code]
+                url = f"/appeals/{row.number}/{verb.url}"
+                found[row.id] = Act(verb.label, url, code in AT_ONCE)
+                break
+    return found
+
+
+def refusals(facts: dict[int, Facts], actor: Actor, code: str) -> dict[int, str]:
+    """By the appeals' ids: why `actor` may not do `code`."""
+    verdicts: dict[int, Verdict] = {i: lifecycle.may(code, f, actor) for i, f in facts.items()}
+    return {i: v.reason for i, v in verdicts.items() if not v}
+
+
+def days_held(since: datetime | None, at: datetime) -> int:
+    """Calendar days in Shanghai from a hand-off until now."""
+    return 0 if since is None else (local_day(at) - local_day(since)).days

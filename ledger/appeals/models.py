@@ -1,0 +1,67 @@
+"""The appeal: columns (record.py) and verbs (intake, handling, closing, opening) put together."""
+
+from __future__ import annotations
+
+from sqlalchemy import Index
+from sqlalchemy.orm import Mapped, relationship
+
+from ..files.models import Attachment
+from ..firms.models import Firm
+from ..people.models import Unit
+from .opening import Opening
+from .parts import (
+    AppealPlate,
+    Assignment,
+    Deadline,
+    ExternalOrder,
+    FormerOwner,
+    Request,
+)
+
+__all__ = ["Appeal", "Assignment", "Attachment", "Deadline", "ExternalOrder", "Request"]
+
+
+class Appeal(Opening):
+    """诉求. See record.py for its columns."""
+
+    __tablename__ = "appeal"
+    __table_args__ = (
+        Index("ix_appeal_office_open_due", "office_id", "is_open", "due_at", "id"),
+        Index("ix_appeal_office_state_due", "office_id", "state", "due_at", "id"),
+        Index("ix_appeal_office_registered", "office_id", "registered_at", "id"),
+        Index("ix_appeal_office_due", "office_id", "due_at", "id"),
+        Index("ix_appeal_office_open_registered", "office_id", "is_open", "registered_at", "id"),
+        # For whoever sees every office of a ledger: province and city.
+        Index("ix_appeal_open_due", "is_open", "due_at", "id"),
+        Index("ix_appeal_registered", "registered_at", "id"),
+        Index("ix_appeal_due", "due_at", "id"),
+        Index("ix_appeal_recurred_at", "recurred_at"),
+        Index("ix_appeal_lead_unit_state", "lead_unit_id", "state", "due_at", "id"),
+        Index("ix_appeal_firm_id", "firm_id", "registered_at", "id"),
+        Index("ix_appeal_phone_index", "phone_index"),
+        Index("ix_appeal_phone_tail_index", "phone_tail_index"),
+        Index("ix_appeal_spot_phone_index", "spot_phone_index"),
+        Index("ix_appeal_closed_at", "office_id", "closed_at"),
+    )
+
+    office: Mapped[Unit] = relationship(
+        foreign_keys="Appeal.office_id", lazy="joined", innerjoin=True
+    )
+    lead_unit: Mapped[Unit | None] = relationship(foreign_keys="Appeal.lead_unit_id", viewonly=True)
+    firm: Mapped[Firm | None] = relationship(foreign_keys="Appeal.firm_id")
+    master: Mapped[Appeal | None] = relationship(
+        foreign_keys="Appeal.master_id", remote_side="Appeal.id", viewonly=True
+    )
+    assignments: Mapped[list[Assignment]] = relationship(
+        back_populates="appeal", order_by=Assignment.id
+    )
+    deadlines: Mapped[list[Deadline]] = relationship(back_populates="appeal", order_by=Deadline.id)
+    requests: Mapped[list[Request]] = relationship(back_populates="appeal", order_by=Request.id)
+    external_orders: Mapped[list[ExternalOrder]] = relationship(
+        back_populates="appeal", order_by=ExternalOrder.id
+    )
+    attachments: Mapped[list[Attachment]] = relationship(order_by=Attachment.id)
+    plate_rows: Mapped[list[AppealPlate]] = relationship(
+        order_by=AppealPlate.id, cascade="all, delete-orphan"
+    )
+    former_owners: Mapped[list[FormerOwner]] = relationship(order_by=FormerOwner.id)

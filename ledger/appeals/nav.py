@@ -1,0 +1,87 @@
+"""What the head of every page offers this person, and whom to ask."""
+
+from __future__ import annotations
+
+from flask import Flask, g, request
+
+from ..db import config
+from ..firms import permissions as firm_permissions
+from ..people.acting import current_actor
+from ..people.models import Unit
+from ..people.permissions import Held, may_administer
+from ..people.roles import ADMINISTRATORS
+from ..people.sign_in import signed_in, today
+from . import lifecycle
+from .queries import office_for
+
+Item = tuple[str, str, bool, int | None]
+"""Label, address, whether the page lies there, a number beside it."""
+
+
+def init_nav(app: Flask) -> None:
+    """Give the head of the pages its menu, and the refusals the office they name."""
+    app.jinja_env.globals["nav_items"] = nav_items
+    app.extensions["ledger_office_line"] = office_line
+    app.extensions["ledger_office_name"] = office_name
+
+
+def nav_items() -> list[Item]:
+    if signed_in() is None:
+        return []
+    actor = current_actor()
+    held = [Held(seat.role, seat.region_code) for seat in actor.seats]
+    roles = actor.roles
+    business = bool(roles - ADMINISTRATORS)
+    wanted: list[tuple[bool, str, str]] = [
+        (True, "我的待办", "/desk"),
+        (business, "诉求台账", "/appeals/"),
+        (bool(lifecycle.may("register", None, actor)), "登记诉求", "/appeals/new"),
+        (firm_permissions.may(roles, "see"), "企业", "/firms/"),
+        ("coordinator" in roles, "导入", "/imports/"),
+        (may_administer(held, "see_units"), "单位", "/units/"),
+        (may_administer(held, "see_persons"), "人员", "/people/"),
+        (may_administer(held, "grant_posts"), "岗位", "/people/proposals"),
+        (may_administer(held, "import_roster"), "名册导入", "/people/roster"),
+        (may_administer(held, "read_log"), "审计", "/audit/"),
+        (True, "时限日历", "/deadlines/"),
+        (True, "帮助", "/help"),
+    ]
+    offered = [(label, url) for shown, label, url in wanted if shown]
+    here = _nearest([url for _, url in offered])
+    return [(label, url, url == here, None) for label, url in offered]
+
+
+def _nearest(urls: list[str]) -> str:
+    """Of the addresses that the page lies at or under, the longest."""
+    path = request.path
+    at = [u for u in urls if path == u or path.startswith(u.rstrip("/") + "/")]
+    return max(at, key=len, default="")
+
+
+def office() -> Unit | None:
+    """The office of whoever is signed in; of the ledger's own region where nobody is."""
+    if "ledger_office" not in g:
+        person = signed_in()
+        region = config().region
+        if person is not None:
+            at_home = [p.unit for p in person.posts_at(today()) if p.unit.is_office]
+            if at_home:
+                g.ledger_office = at_home[0]
+                return at_home[0]
+            region = person.home_unit.region_code or region
+        g.ledger_office = office_for(region)
+    found: Unit | None = g.ledger_office
+    return found
+
+
+def office_name() -> str:
+    found = office()
+    return found.name if found is not None else ""
+
+
+def office_line() -> str:
+    """Name and 24-hour telephone: 寻乌县…办公室（0797-2831234）."""
+    found = office()
+    if found is None:
+        return ""
+    return f"{found.name}（{found.duty_phone}）" if found.duty_phone else found.name

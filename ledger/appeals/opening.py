@@ -1,0 +1,155 @@
+"""期初导入 and 核定时限: an old ledger's row taken over, and the due time the office gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from ..catalogue.queries import catalogue
+from ..db import db
+from ..deadlines import clocks
+from ..people.actor import Actor
+from ..people.models import Unit
+from .closing import Closing
+from .intake import Registration
+from .parts import Assignment
+from .record import MAIN_CLOCK, Invalid
+
+if TYPE_CHECKING:
+    from ..firms.models import Firm
+    from .parts import ExternalOrder
+
+
+@dataclass(frozen=True)
+class Carried:
+    """How far an old ledger had come with a row. Moments carry their zone."""
+
+    state: str
+    """registered, assigned or closed."""
+    registered_at: datetime
+    row: str
+    """The row whole, as JSON text: it stays in the entry."""
+    accepted_at: datetime | None = None
+    assigned_at: datetime | None = None
+    answered_at: datetime | None = None
+    closed_at: datetime | None = None
+    handler_name: str = ""
+    outcome: str = ""
+    account: str = ""
+    public_reply: str = ""
+    satisfaction: str = ""
+    solved: str = ""
+
+
+class Opening(Closing):
+    """期初导入、核定时限."""
+
+    __abstract__ = True
+
+    @classmethod
+    def carry_over(
+        cls,
+        known: Registration,
+        carried: Carried,
+        *,
+        office: Unit,
+        by: Actor,
+        at: datetime,
+        firm: Firm | None = None,
+        unit: Unit | None = None,
+        external_orders: Iterable[ExternalOrder] = (),
+    ) -> Self:
+        """An old ledger's row with its own dates and state; shown 期初, no clock runs.
+
+        Raises Invalid for a state it cannot arrive in, or a unit in charge that is not named.
+        """
+        if carried.state not in ("registered", "assigned", "closed"):
+            raise Invalid("state", "期初导入的状态只能是待受理、办理中或已销号")
+        if carried.state == "assigned" and unit is None:
+            raise Invalid("unit", "办理中的诉求要有承办单位")
+        # As it was registered then, and then as far as the old ledger had come with it.
+        appeal = cls._blank(known, office=office, by=by, at=carried.registered_at, firm=firm)
+        appeal.state = carried.state
+        appeal.opening = True
+        with appeal.act("carry_over", by=by, at=at) as act:
+            db.session.add(appeal)
+            appeal.external_orders.extend(external_orders)
+            act.personal["row"] = carried.row
+            if act.seat is not None:
+                appeal.registrar_unit_id = act.seat.unit_id
+            if carried.state != "registered":
+                appeal._arrive(carried, unit, by)
+        return appeal
+
+    def _arrive(self, carried: Carried, unit: Unit | None, by: Actor) -> None:
+        since = carried.assigned_at or carried.accepted_at or carried.registered_at
+        self.accepted_at = carried.accepted_at or since
+        self.account = carried.account
+        self.public_reply = carried.public_reply
+        self.outcome = carried.outcome if carried.outcome in catalogue().outcomes else ""
+        if unit is not None:
+            self.assigned_at = since
+            self.lead_unit_id = unit.id
+            self.assignments.append(
+                Assignment(
+                    unit=unit,
+                    unit_id=unit.id,
+                    part="lead",
+                    state="answered" if carried.state == "closed" else "taken",
+                    round=1,
+                    assigned_at=since,
+                    assigned_by_id=by.id,
+                    signed_at=since,
+                    handler_name=carried.handler_name,
+                    deemed=False,
+                    release_reason="",
+                )
+            )
+        if carried.state == "closed":
+            ended = carried.closed_at or carried.answered_at or since
+            self.answered_at = carried.answered_at
+            self.satisfaction = carried.satisfaction
+            self.solved = carried.solved
+            self.closed_at = ended
+            self.ended_at = ended
+
+    def set_due(
+        self,
+        due_at: datetime,
+        reason: str,
+        *,
+        by: Actor,
+        at: datetime,
+        seen: int | None = None,
+    ) -> None:
+        """核定时限: the due time of the clock that the state is judged by, by the office's word.
+
+        Both the first and the new due time stay. Raises Invalid where the state has no clock.
+        """
+        if not reason.strip():
+            raise Invalid("reason", "请填写核定时限的理由")
+        if due_at <= at:
+            raise Invalid("due_at", "办结时限必须晚于现在")
+        stages = MAIN_CLOCK.get(self.state)
+        if not stages:
+            raise Invalid("due_at", "本件现在没有需要核定的时限")
+        with self.act("set_due", by=by, at=at, seen=seen) as act:
+            act.texts["reason"] = reason
+            was = self.main_clock()
+            lead = self.lead if self.state == "assigned" else None
+            stage = was.stage if was is not None else stages[0]
+            if was is not None:
+                was.end(at, "lapsed")
+            act.assignment = lead
+            again = self.start_clock(
+                stage,
+                at,
+                "核定",
+                assignment=lead,
+                until=due_at,
+                why=f"由交办人核定，应于{clocks.shown_end(due_at)}前办结。",
+            )
+            if again is not None and was is not None:
+                again.original_due_at = was.original_due_at

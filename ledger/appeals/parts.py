@@ -1,0 +1,263 @@
+"""What belongs to an appeal: its assignments, clocks, requests, outside orders and plates."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar
+
+from sqlalchemy import (
+    Boolean,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    select,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from ..db import COMMITTED, DERIVED, Base, Id, Secret, code, db, pk
+from ..people.models import Unit
+from ..trail.act import Trailed
+from .lifecycle import OPEN_ASSIGNMENT, Held
+
+if TYPE_CHECKING:
+    from .models import Appeal
+
+CHILD = frozenset({"id", "appeal_id"})
+
+
+class Assignment(Trailed, Base):
+    """交办件: one hand-off of an appeal to one unit, with its own clock and answer."""
+
+    __tablename__ = "assignment"
+    __table_args__ = (
+        Index("ix_assignment_unit_id_state", "unit_id", "state", "appeal_id"),
+        Index("ix_assignment_appeal_id", "appeal_id"),
+    )
+    __trail__: ClassVar[str] = "assignment"
+    __trail_key__: ClassVar[frozenset[str]] = CHILD
+
+    id: Mapped[pk]
+    appeal_id: Mapped[int] = mapped_column(ForeignKey("appeal.id"))
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("assignment.id"), index=True)
+    part: Mapped[code]  # lead, assist, child
+    state: Mapped[code]
+    round: Mapped[int] = mapped_column(Integer)
+    assigned_at: Mapped[datetime]
+    assigned_by_id: Mapped[int | None] = mapped_column(Id)
+    letter_number: Mapped[str] = mapped_column(String(100), default="")
+    note: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
+    rhythm: Mapped[code] = mapped_column(default="once")
+    signed_at: Mapped[datetime | None]
+    deemed: Mapped[bool] = mapped_column(Boolean, default=False)
+    handler_id: Mapped[int | None] = mapped_column(Id)
+    handler_name: Mapped[str] = mapped_column(String(100), default="", info=COMMITTED)
+    handler_phone: Mapped[str | None] = mapped_column(Secret("assignment.handler_phone"))
+    contacted_at: Mapped[datetime | None]
+    progress_at: Mapped[datetime | None]
+    planned_at: Mapped[datetime | None]
+    answered_at: Mapped[datetime | None]
+    answered_by_id: Mapped[int | None] = mapped_column(Id)
+    outcome: Mapped[code] = mapped_column(default="")
+    account: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
+    public_reply: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
+    evidence: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
+    sent_back_at: Mapped[datetime | None]
+    sent_back_for: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
+    released_at: Mapped[datetime | None]
+    release_reason: Mapped[code] = mapped_column(default="")
+    returns: Mapped[int] = mapped_column(Integer, default=0)
+    extensions: Mapped[int] = mapped_column(Integer, default=0)
+
+    appeal: Mapped[Appeal] = relationship(back_populates="assignments")
+    unit: Mapped[Unit] = relationship(lazy="joined", innerjoin=True)
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN_ASSIGNMENT
+
+    @property
+    def is_signed(self) -> bool:
+        return self.signed_at is not None
+
+    def held(self) -> Held:
+        """As the table of acts sees it. Its unit must be loaded."""
+        return Held(
+            id=self.id,
+            unit_id=self.unit_id,
+            unit_path=self.unit.path,
+            part=self.part,
+            state=self.state,
+            upheld_return=self.release_reason == "return_upheld",
+        )
+
+
+class Deadline(Trailed, Base):
+    """时限: one running or ended clock of an appeal or of one of its assignments."""
+
+    __tablename__ = "deadline"
+    __table_args__ = (
+        Index("ix_deadline_appeal_id", "appeal_id"),
+        Index("ix_deadline_stage_ended_at_due_at", "stage", "ended_at", "due_at"),
+    )
+    __trail__: ClassVar[str] = "deadline"
+    __trail_key__: ClassVar[frozenset[str]] = CHILD
+
+    id: Mapped[pk]
+    appeal_id: Mapped[int] = mapped_column(ForeignKey("appeal.id"))
+    assignment_id: Mapped[int | None] = mapped_column(ForeignKey("assignment.id"), index=True)
+    stage: Mapped[code]
+    round: Mapped[int] = mapped_column(Integer)
+    spec: Mapped[str] = mapped_column(String(20), default="")
+    limit_version_id: Mapped[int | None] = mapped_column(Id)
+    started_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    original_due_at: Mapped[datetime]
+    warn_at: Mapped[datetime] = mapped_column(info=DERIVED)
+    sentence: Mapped[str] = mapped_column(String(400), default="")
+    provisional: Mapped[bool] = mapped_column(Boolean, default=False)
+    ended_at: Mapped[datetime | None]
+    ended_as: Mapped[code] = mapped_column(default="")  # met, lapsed, paused
+    left_seconds: Mapped[int | None] = mapped_column(Integer)
+
+    appeal: Mapped[Appeal] = relationship(back_populates="deadlines")
+    assignment: Mapped[Assignment | None] = relationship()
+
+    @property
+    def is_running(self) -> bool:
+        return self.ended_at is None
+
+    def is_overdue(self, at: datetime) -> bool:
+        return (self.ended_at or at) > self.due_at
+
+    def end(self, at: datetime, ended_as: str) -> None:
+        if self.ended_at is None:
+            self.ended_at = at
+            self.ended_as = ended_as
+
+
+class Request(Trailed, Base):
+    """申请: what a unit asks and an office rules on: a return, an extension, a hold."""
+
+    __tablename__ = "request"
+    __table_args__ = (Index("ix_request_state_kind", "state", "kind"),)
+    __trail__: ClassVar[str] = "request"
+    __trail_key__: ClassVar[frozenset[str]] = CHILD
+
+    id: Mapped[pk]
+    appeal_id: Mapped[int] = mapped_column(ForeignKey("appeal.id"), index=True)
+    assignment_id: Mapped[int | None] = mapped_column(ForeignKey("assignment.id"), index=True)
+    kind: Mapped[code]  # return, extension, hold
+    state: Mapped[code]  # asked, granted, refused, lapsed
+    asked_at: Mapped[datetime]
+    asked_by_id: Mapped[int | None] = mapped_column(Id)
+    reason_code: Mapped[code] = mapped_column(default="")
+    basis: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
+    proposed_at: Mapped[datetime | None]
+    firm_told: Mapped[bool] = mapped_column(Boolean, default=False)
+    ruled_at: Mapped[datetime | None]
+    ruled_by_id: Mapped[int | None] = mapped_column(Id)
+    ruling: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
+    granted_until: Mapped[datetime | None]
+
+    appeal: Mapped[Appeal] = relationship(back_populates="requests")
+
+
+class ExternalOrder(Trailed, Base):
+    """外部工单: a hotline's own record of the same matter; an appeal may have several."""
+
+    __tablename__ = "external_order"
+    __table_args__ = (
+        UniqueConstraint("source_system", "order_number", "sub_number"),
+        Index("ix_external_order_appeal_id", "appeal_id"),
+        Index("ix_external_order_order_number", "order_number"),
+    )
+    __trail__: ClassVar[str] = "external_order"
+    __trail_key__: ClassVar[frozenset[str]] = CHILD
+
+    id: Mapped[pk]
+    appeal_id: Mapped[int] = mapped_column(ForeignKey("appeal.id"))
+    source_system: Mapped[code]
+    order_number: Mapped[str] = mapped_column(String(64))
+    sub_number: Mapped[str] = mapped_column(String(64), default="")
+    state: Mapped[code] = mapped_column(default="open")
+    received_at: Mapped[datetime]
+    their_due_at: Mapped[datetime | None]
+    matter_digest: Mapped[str] = mapped_column(String(64), default="")
+    """SHA-256 of title and content after NFKC without blanks and punctuation."""
+    raw: Mapped[str | None] = mapped_column(Secret("external_order.raw"))
+    their_result: Mapped[code] = mapped_column(default="")
+    returned_at: Mapped[datetime | None]
+    returned_by_id: Mapped[int | None] = mapped_column(Id)
+
+    appeal: Mapped[Appeal] = relationship(back_populates="external_orders")
+
+    @property
+    def full_number(self) -> str:
+        return f"{self.order_number}-{self.sub_number}" if self.sub_number else self.order_number
+
+
+class AppealPlate(Base):
+    """车牌, one row each, derived from the appeal's plates so that one finds it by a plate."""
+
+    __tablename__ = "appeal_plate"
+    __table_args__ = (UniqueConstraint("appeal_id", "plate"), Index("ix_appeal_plate", "plate"))
+
+    id: Mapped[pk]
+    appeal_id: Mapped[int] = mapped_column(ForeignKey("appeal.id"))
+    plate: Mapped[str] = mapped_column(String(20))
+
+
+class FormerOwner(Base):
+    """Offices that owned an appeal before it moved on: what they owned they may go on seeing."""
+
+    __tablename__ = "former_owner"
+    __table_args__ = (
+        UniqueConstraint("appeal_id", "office_id"),
+        Index("ix_former_owner_office_id", "office_id", "appeal_id"),
+    )
+
+    id: Mapped[pk]
+    appeal_id: Mapped[int] = mapped_column(ForeignKey("appeal.id"))
+    office_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+
+
+class Submission(Base):
+    """提交: one form that was sent. The same token again gets the first result, no second appeal.
+
+    Whoever inserts it first wins; on PostgreSQL the other waits for the unique key, on SQLite
+    for the write lock. Rows have no further use once no browser holds the page any more.
+    """
+
+    __tablename__ = "submission"
+    __table_args__ = (UniqueConstraint("person_id", "token"),)
+
+    id: Mapped[pk]
+    person_id: Mapped[int] = mapped_column(ForeignKey("person.id"))
+    token: Mapped[str] = mapped_column(String(64))
+    digest: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of what was typed: another text under the same token is another matter."""
+    result: Mapped[str] = mapped_column(String(40), default="")
+    """Number of the appeal."""
+    at: Mapped[datetime]
+
+    @staticmethod
+    def of(person_id: int, token: str) -> Submission | None:
+        """What that person sent with that token before."""
+        return db.session.scalar(
+            select(Submission).where(Submission.person_id == person_id, Submission.token == token)
+        )
+
+
+def order_known(source_system: str, order_number: str) -> ExternalOrder | None:
+    """The outside order of that number, without a sub-number, whoever may see its appeal."""
+    return db.session.scalar(
+        select(ExternalOrder).where(
+            ExternalOrder.source_system == source_system,
+            ExternalOrder.order_number == order_number,
+            ExternalOrder.sub_number == "",
+        )
+    )

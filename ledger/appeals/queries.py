@@ -1,0 +1,555 @@
+"""SELECTs about appeals, each through `visible_to`. Lists are rows, not entities, without the
+long texts; they page by key in both directions and count no further than a cap."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, func, or_, select
+from sqlalchemy.orm import aliased, selectinload
+
+from ..catalogue.queries import catalogue
+from ..config import SHANGHAI
+from ..db import config, db
+from ..deadlines.calendar import end_of, start_of
+from ..deadlines.queries import caps_in_force, load_calendar
+from ..firms.models import FirmLiaison
+from ..people.actor import Actor
+from ..people.models import Unit
+from ..people.regions import covers, region_short, significant
+from ..search.query import finder
+from ..trail.models import Entry
+from .filters import UNIT_VIEWS, Filters
+from .lifecycle import FIRST_KEY, OPEN, OPEN_ASSIGNMENT, Facts, Held
+from .models import Appeal, Assignment
+from .sight import (
+    identity_visible_to,
+    knows_column,
+    knows_identity,
+    sight_of,
+    visible_to,
+)
+from .turns import turn
+
+__all__ = [
+    "OPEN_ASSIGNMENT_STATES",
+    "Page",
+    "conditions_of",
+    "count_capped",
+    "counts_capped",
+    "entries_of",
+    "facts_of",
+    "find",
+    "identity_visible_to",
+    "knows_identity",
+    "ledger_page",
+    "listed",
+    "numbers_meant",
+    "office_for",
+    "sight_of",
+    "some",
+    "visible_to",
+]
+
+PAGE = 50
+COUNT_CAP = 1000
+
+
+# -- one appeal --------------------------------------------------------------------------------
+
+
+def find(number: str, actor: Actor, at: datetime, *, lock: bool = False) -> Appeal | None:
+    """The appeal with this number if `actor` may see it; for a verb with its row locked."""
+    day = at.astimezone(SHANGHAI).date()
+    wanted = select(Appeal).where(Appeal.number == number, visible_to(actor, day))
+    if lock:
+        # A verb settles all of them; a page reads each as it comes to it, and not every one.
+        wanted = (
+            wanted.options(
+                selectinload(Appeal.assignments),
+                selectinload(Appeal.deadlines),
+                selectinload(Appeal.requests),
+                selectinload(Appeal.external_orders),
+                selectinload(Appeal.attachments),
+                selectinload(Appeal.plate_rows),
+            )
+            .with_for_update(of=Appeal)
+            .execution_options(populate_existing=True)
+        )
+    return db.session.scalar(wanted)
+
+
+def entries_of(appeal: Appeal) -> Sequence[Entry]:
+    """Its trail with the texts behind it, first to last. The appeal came through visible_to."""
+    return db.session.scalars(
+        select(Entry)
+        .where(Entry.stream == appeal.stream)
+        .order_by(Entry.seq)
+        .options(selectinload(Entry.texts))
+    ).all()
+
+
+# -- lists -------------------------------------------------------------------------------------
+
+_Office = aliased(Unit)
+
+LINE_COLUMNS: tuple[Any, ...] = (
+    Appeal.id,
+    Appeal.number,
+    Appeal.label,
+    Appeal.title,
+    Appeal.appellant_name,
+    Appeal.state,
+    Appeal.round,
+    Appeal.lead_signed,
+    Appeal.undetermined,
+    Appeal.urgency,
+    Appeal.kind,
+    Appeal.category_id,
+    Appeal.channel,
+    Appeal.region_code,
+    Appeal.office_id,
+    Appeal.registered_at,
+    Appeal.closed_at,
+    Appeal.due_at,
+    Appeal.warn_at,
+    Appeal.due_spec,
+    Appeal.due_stage,
+    Appeal.opening,
+    Appeal.recurred_at,
+    Appeal.details_asked,
+    Appeal.stranded,
+    Appeal.is_open,
+    Appeal.close_stopped,
+    Unit.short_name.label("lead_short"),
+    Unit.name.label("lead_name"),
+    _Office.short_name.label("office_short"),
+    _Office.name.label("office_name"),
+)
+"""What a line of a list shows."""
+
+LIST_COLUMNS: tuple[Any, ...] = (
+    *LINE_COLUMNS,
+    Appeal.version,
+    Appeal.registrar_id,
+    Appeal.registrar_unit_id,
+    Appeal.accepted_at,
+    Appeal.answered_at,
+    Appeal.caller_id,
+    Appeal.upholder_id,
+    Appeal.duty_unendorsed,
+    Appeal.joined_count,
+    Appeal.attempts,
+    Appeal.attempt_half_days,
+    Appeal.phone_given,
+    Appeal.phone_index,
+    Appeal.firm_id,
+    Appeal.lead_unit_id,
+    Appeal.confidential,
+    Appeal.appellant_type,
+    _Office.region_code.label("office_region"),
+)
+"""The same, and what the table of acts asks of a row (facts_of)."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A stretch of the ledger. `before` and `after` are cursors, '' where there is no more."""
+
+    rows: Sequence[Row[Any]]
+    before: str
+    after: str
+    count: int
+    capped: bool
+
+    @property
+    def count_words(self) -> str:
+        return f"{COUNT_CAP}+" if self.capped else str(self.count)
+
+
+def listed(actor: Actor, at: datetime, *more: Any) -> Select[Any]:
+    """The ledger's rows as `actor` may see them; callers add their conditions and order.
+
+    `knows` says of each row whether he may know its appellant. `more` are further columns.
+    """
+    day = at.astimezone(SHANGHAI).date()
+    return _columns(actor, at, *LIST_COLUMNS, *more).where(visible_to(actor, day))
+
+
+def _columns(actor: Actor, at: datetime, *columns: Any) -> Select[Any]:
+    day = at.astimezone(SHANGHAI).date()
+    found: Select[Any] = (
+        select(*columns, knows_column(actor, day).label("knows"))
+        .join(_Office, _Office.id == Appeal.office_id)
+        .outerjoin(Unit, Unit.id == Appeal.lead_unit_id)
+    )
+    return found
+
+
+def _rows(ids: Select[Any], actor: Actor, at: datetime, *columns: Any) -> list[Row[Any]]:
+    """The rows with the ids of a query that came through visible_to, in its order.
+
+    Two steps: sorting drags only the keys of what is passed over, not its forty columns.
+    """
+    wanted = list(db.session.scalars(ids))
+    if not wanted:
+        return []
+    query = _columns(actor, at, *columns).where(Appeal.id.in_(wanted))
+    found = {row.id: row for row in db.session.execute(query)}
+    return [found[i] for i in wanted]
+
+
+def count_capped(actor: Actor, at: datetime, *conditions: ColumnElement[bool]) -> int:
+    """How many, counted no further than COUNT_CAP + 1."""
+    return counts_capped(actor, at, [conditions])[0]
+
+
+def counts_capped(
+    actor: Actor, at: datetime, several: Iterable[Sequence[ColumnElement[bool]]]
+) -> list[int]:
+    """The same of several lists, in one statement."""
+    seen = visible_to(actor, at.astimezone(SHANGHAI).date())
+    counted = []
+    for conditions in several:
+        some = select(Appeal.id).where(*conditions, seen).limit(COUNT_CAP + 1).subquery()
+        counted.append(select(func.count()).select_from(some).scalar_subquery())
+    return list(db.session.execute(select(*counted)).one())
+
+
+def ledger_page(
+    actor: Actor, at: datetime, filters: Filters, *, cursor: str = "", size: int = PAGE
+) -> Page:
+    """A page of the ledger by key.
+
+    `cursor` is "" for the first page, ">key~id" for what follows that row, "<key~id" for what
+    comes before it; anything else reads as the first page.
+    """
+    conditions = conditions_of(filters, actor, at)
+    key, descending = _sorted_by(filters)
+    day = at.astimezone(SHANGHAI).date()
+    query = select(Appeal.id).where(*conditions, visible_to(actor, day))
+    direction, moment, last_id = _read_cursor(cursor)
+    backwards = direction == "<"
+    if moment is not None:
+        further = descending != backwards
+        # The bound on the key alone is what an index can start from; within it the ids decide.
+        if further:
+            query = query.where(key <= moment, or_(key < moment, Appeal.id < last_id))
+        else:
+            query = query.where(key >= moment, or_(key > moment, Appeal.id > last_id))
+    if descending != backwards:
+        query = query.order_by(key.desc(), Appeal.id.desc())
+    else:
+        query = query.order_by(key, Appeal.id)
+    rows = _rows(query.limit(size + 1), actor, at, *LINE_COLUMNS, key.label("sort_key"))
+    more = len(rows) > size
+    rows = rows[:size]
+    if backwards:
+        rows.reverse()
+    first = _cursor("<", rows[0]) if rows else ""
+    last = _cursor(">", rows[-1]) if rows else ""
+    before = first if (backwards and more) or (not backwards and moment is not None) else ""
+    after = last if (not backwards and more) or (backwards and rows) else ""
+    if filters.q:
+        # What is counted lies farther apart than a page of it: the other way may be the shorter.
+        conditions = conditions_of(filters, actor, at, wanted=COUNT_CAP + 1)
+    count = count_capped(actor, at, *conditions)
+    return Page(rows, before, after, min(count, COUNT_CAP), count > COUNT_CAP)
+
+
+def _sorted_by(filters: Filters) -> tuple[Any, bool]:
+    """The column, and whether the latest come first. The id decides among equals."""
+    if filters.sort == "due":
+        return Appeal.due_at, False
+    return Appeal.registered_at, filters.sort == "registered"
+
+
+def some(actor: Actor, at: datetime, filters: Filters, size: int, *more: Any) -> list[Row[Any]]:
+    """The first `size` rows, for a desk; with `more` columns."""
+    key, descending = _sorted_by(filters)
+    order = (key.desc(), Appeal.id.desc()) if descending else (key, Appeal.id)
+    day = at.astimezone(SHANGHAI).date()
+    query = select(Appeal.id).where(*conditions_of(filters, actor, at), visible_to(actor, day))
+    return _rows(query.order_by(*order).limit(size), actor, at, *LIST_COLUMNS, *more)
+
+
+def _cursor(direction: str, row: Row[Any]) -> str:
+    return f"{direction}{row.sort_key.isoformat()}~{row.id}"
+
+
+def _read_cursor(cursor: str) -> tuple[str, datetime | None, int]:
+    direction, rest = cursor[:1], cursor[1:]
+    moment, _, last = rest.partition("~")
+    try:
+        found = datetime.fromisoformat(moment)
+        number = int(last)
+    except ValueError:
+        return "", None, 0
+    if direction not in ("<", ">") or found.tzinfo is None or not 0 < number < 2**62:
+        return "", None, 0
+    return direction, found, number
+
+
+def conditions_of(
+    filters: Filters, actor: Actor, at: datetime, *, wanted: int = PAGE + 1
+) -> list[ColumnElement[bool]]:
+    """What a filter object asks, as SQL. The same object stands behind a number and its rows.
+
+    `wanted`: how many rows the query will take; it says by which way words are looked for.
+    """
+    found: list[ColumnElement[bool]] = turn(filters, actor, at)
+    if filters.states:
+        found.append(Appeal.state.in_(filters.states))
+        if OPEN.issuperset(filters.states) and not filters.office_id:
+            # Said twice for whoever sees many offices: the open ones have an index.
+            found.append(Appeal.is_open.is_(True))
+    if filters.unsigned:
+        found += [
+            Appeal.is_open.is_(True),
+            Appeal.state == "assigned",
+            Appeal.lead_signed.is_(False),
+        ]
+    if filters.open_only:
+        found.append(Appeal.is_open.is_(True))
+    if filters.office_id:
+        found.append(Appeal.office_id == filters.office_id)
+    if filters.lead_unit_id:
+        found.append(Appeal.lead_unit_id == filters.lead_unit_id)
+    if filters.unit_id and filters.view not in UNIT_VIEWS:
+        given = select(Assignment.appeal_id).where(
+            Assignment.unit_id == filters.unit_id, Assignment.state != "released"
+        )
+        found.append(Appeal.id.in_(given))
+    if filters.category_id:
+        below = catalogue().subtree(filters.category_id)
+        found.append(Appeal.category_id.in_(below))
+    if filters.kind:
+        found.append(Appeal.kind == filters.kind)
+    if filters.channel:
+        found.append(Appeal.channel == filters.channel)
+    if filters.urgency:
+        found.append(Appeal.urgency == filters.urgency)
+    if filters.region_code:
+        low, high = _region_bounds(filters.region_code)
+        found.append(Appeal.region_code.between(low, high))
+    found += _in_light(filters.light, at)
+    if filters.since is not None:
+        found.append(Appeal.registered_at >= start_of(filters.since))
+    if filters.until is not None:
+        found.append(Appeal.registered_at < end_of(filters.until))
+    if filters.closed_on is not None:
+        found.append(Appeal.closed_at >= start_of(filters.closed_on))
+        found.append(Appeal.closed_at < end_of(filters.closed_on))
+    if filters.firm_id or filters.view == "served":
+        # Reached through a firm: what would betray a confidential appellant is not there.
+        found.append(identity_visible_to(actor, at.astimezone(SHANGHAI).date()))
+    if filters.firm_id:
+        found.append(Appeal.firm_id == filters.firm_id)
+    if filters.white_list:
+        found.append(Appeal.white_list.is_(True))
+    if filters.q:
+        knows = knows_column(actor, at.astimezone(SHANGHAI).date())
+        found.append(finder(filters.words).matching(Appeal.id, knows=knows, wanted=wanted))
+    return found
+
+
+def _in_light(light: str, at: datetime) -> list[ColumnElement[bool]]:
+    asked: dict[str, tuple[ColumnElement[bool], ...]] = {
+        "": (),
+        "red": (Appeal.due_at < at,),
+        "yellow": (Appeal.warn_at <= at, Appeal.due_at >= at),
+        "today": (
+            Appeal.due_at >= at,
+            Appeal.due_at <= end_of(at.astimezone(SHANGHAI).date()),
+        ),
+    }
+    return [Appeal.is_open.is_(True), *asked[light]] if light else []
+
+
+@cache
+def _region_bounds(region_code: str) -> tuple[str, str]:
+    head = significant(region_code)
+    return head.ljust(6, "0"), head.ljust(6, "9")
+
+
+# -- what the table of acts asks of rows -------------------------------------------------------
+
+
+def facts_of(rows: Iterable[Row[Any]], at: datetime) -> dict[int, Facts]:
+    """The facts of listed rows, by the appeals' ids, in three SELECTs for all of them.
+
+    As AppealRecord.facts, but for the hotlines' source systems, which only machines are asked.
+    """
+    wanted = list(rows)
+    if not wanted:
+        return {}
+    ids = [row.id for row in wanted]
+    held: dict[int, list[Held]] = {}
+    given = (
+        select(*_HELD_COLUMNS)
+        .join(Unit, Unit.id == Assignment.unit_id)
+        .where(Assignment.appeal_id.in_(ids))
+        .order_by(Assignment.id)
+    )
+    for row in db.session.execute(given):
+        held.setdefault(row.appeal_id, []).append(
+            Held(
+                id=row.id,
+                unit_id=row.unit_id,
+                unit_path=row.path,
+                part=row.part,
+                state=row.state,
+                upheld_return=row.release_reason == "return_upheld",
+            )
+        )
+    keys = _first_keys([row for row in wanted if row.answered_at is not None])
+    liaisons = _liaisons({row.firm_id for row in wanted if row.firm_id is not None}, at)
+    local = at.astimezone(SHANGHAI)
+    hours = load_calendar().working_hours(local.date())
+    off_hours = not any(opens <= at < closes for opens, closes in hours)
+    caps = caps_in_force(at)
+    strict = config().strict_home_unit
+
+    def gives_up(row: Row[Any]) -> bool:
+        if row.phone_given == "none" or not row.phone_index:
+            return True
+        half_days = len(set(row.attempt_half_days.split()))
+        return bool(row.attempts >= caps.attempts and half_days >= caps.attempt_half_days)
+
+    return {
+        row.id: Facts(
+            state=row.state,
+            office_id=row.office_id,
+            office_region=row.office_region,
+            registrar_id=row.registrar_id,
+            ever_accepted=row.accepted_at is not None,
+            urgency=row.urgency,
+            off_hours=off_hours,
+            known_to=frozenset({row.registrar_id} - {None}) | liaisons.get(row.firm_id, _NOBODY),
+            known_to_units=frozenset({row.registrar_unit_id} - {None}),
+            assignments=tuple(held.get(row.id, ())),
+            first_keys=keys.get(row.number, frozenset()),
+            decisive=frozenset({row.caller_id, row.upholder_id} - {None}),
+            undetermined=row.undetermined,
+            reached_limit=gives_up(row),
+            has_joined=row.joined_count > 0,
+            strict_home_unit=strict,
+            close_stopped=row.close_stopped,
+            duty_unendorsed=row.duty_unendorsed,
+            opening=row.opening,
+        )
+        for row in wanted
+    }
+
+
+_NOBODY: frozenset[int] = frozenset()
+_HELD_COLUMNS = (
+    Assignment.id,
+    Assignment.appeal_id,
+    Assignment.unit_id,
+    Assignment.part,
+    Assignment.state,
+    Assignment.release_reason,
+    Unit.path,
+)
+
+
+def _first_keys(rows: Sequence[Row[Any]]) -> dict[str, frozenset[int]]:
+    """By number: who answered, signed off or keyed an answer."""
+    if not rows:
+        return {}
+    numbers = {f"appeal/{row.number}": row.number for row in rows}
+    found: dict[str, frozenset[int]] = {}
+    for stream, person in db.session.execute(
+        select(Entry.stream, Entry.actor_id).where(
+            Entry.stream.in_(numbers),
+            Entry.verb.in_(sorted(FIRST_KEY)),
+            Entry.actor_kind == "person",
+        )
+    ):
+        if person is not None:
+            number = numbers[stream]
+            found[number] = found.get(number, frozenset()) | {person}
+    return found
+
+
+def _liaisons(firm_ids: set[int], at: datetime) -> dict[int, frozenset[int]]:
+    """By firm: who looks after it."""
+    if not firm_ids:
+        return {}
+    day = at.astimezone(SHANGHAI).date()
+    found: dict[int, frozenset[int]] = {}
+    for firm_id, person in db.session.execute(
+        select(FirmLiaison.firm_id, FirmLiaison.person_id).where(
+            FirmLiaison.firm_id.in_(sorted(firm_ids)),
+            FirmLiaison.starts_on <= day,
+            or_(FirmLiaison.ends_on.is_(None), FirmLiaison.ends_on > day),
+        )
+    ):
+        found[firm_id] = found.get(firm_id, frozenset()) | {person}
+    return found
+
+
+# -- by number ---------------------------------------------------------------------------------
+
+_CODE = re.compile(r"([0-9]{6})-([0-9]{4})-([0-9]{1,6})")
+_LABEL = re.compile(r"([^\d\s-]{0,8})([0-9]{4})-([0-9]{1,6})")
+_BARE = re.compile(r"[0-9]{1,6}")
+
+
+def numbers_meant(typed: str, actor: Actor, at: datetime) -> list[tuple[str, str]]:
+    """(number, label) of the appeals in sight that what was typed may mean.
+
+    寻2026-0123, 360734-2026-000123, 2026-123, or the bare 123 of this year.
+    """
+    text = re.sub(r"\s", "", unicodedata.normalize("NFKC", typed[:60]))
+    text = re.sub("[‐-―−—–]", "-", text).removeprefix("第").rstrip("号件")
+    wanted: list[str] = []
+    if found := _CODE.fullmatch(text):
+        wanted = [f"{found[1]}-{found[2]}-{int(found[3]):06d}"]
+    elif found := _LABEL.fullmatch(text):
+        wanted = _of_offices(found[1], int(found[2]), int(found[3]))
+    elif _BARE.fullmatch(text):
+        wanted = _of_offices("", at.astimezone(SHANGHAI).year, int(text))
+    if not wanted:
+        return []
+    day = at.astimezone(SHANGHAI).date()
+    rows = db.session.execute(
+        select(Appeal.number, Appeal.label)
+        .where(Appeal.number.in_(wanted), visible_to(actor, day))
+        .order_by(Appeal.number)
+        .limit(20)
+    )
+    return [(row.number, row.label) for row in rows]
+
+
+def _of_offices(prefix: str, year: int, last: int) -> list[str]:
+    """That number at each office, or at those whose numbers begin with `prefix`."""
+    offices = db.session.execute(
+        select(Unit.region_code, Unit.number_prefix).where(Unit.is_office.is_(True))
+    )
+    regions = {
+        region
+        for region, own in offices
+        if not prefix or prefix == (own or region_short(region) or region)
+    }
+    return [f"{region}-{year}-{last:06d}" for region in sorted(regions)]
+
+
+def office_for(region_code: str) -> Unit | None:
+    """The office that owns what is registered in a region: its own, else the nearest above."""
+    offices = db.session.scalars(
+        select(Unit).where(Unit.is_office.is_(True), Unit.active.is_(True)).order_by(Unit.id)
+    ).all()
+    near = [o for o in offices if covers(o.region_code, region_code)]
+    # The longest significant code is the nearest; the lowest id the elder of equals.
+    return max(near, key=lambda o: (len(o.region_code.rstrip("0")), -o.id), default=None)
+
+
+OPEN_ASSIGNMENT_STATES = tuple(sorted(OPEN_ASSIGNMENT))

@@ -1,0 +1,505 @@
+"""The appeal's columns, what the table of acts asks of it, and its clocks.
+
+Abstract: the verbs are in intake.py, handling.py and closing.py, by the stretch of its life they
+belong to; models.py puts them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, ClassVar
+
+from sqlalchemy import Boolean, ForeignKey, Integer, String, Text, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ..catalogue.queries import catalogue
+from ..config import SHANGHAI
+from ..db import COMMITTED, DERIVED, Base, Id, Secret, code, config, db, keyring, pk
+from ..deadlines import clocks
+from ..deadlines.limits import POLICY, Rule, match
+from ..deadlines.queries import caps_in_force, limits_in_force, load_calendar
+from ..firms import phones
+from ..firms.models import FirmLiaison
+from ..people.actor import Actor
+from ..people.models import Unit
+from ..trail.act import Act, Stream
+from ..trail.models import ERASED, Entry, next_serial
+from . import indexing, lifecycle
+from .lifecycle import FIRST_KEY, OPEN, Facts, Verdict
+from .parts import AppealPlate, Assignment, Deadline, FormerOwner
+
+if TYPE_CHECKING:
+    from ..files.models import Attachment
+    from ..firms.models import Firm
+    from .parts import ExternalOrder, Request
+
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+"""The due time of what has none, so that sort keys are never NULL."""
+
+MAIN_CLOCK: dict[str, tuple[str, ...]] = {
+    "registered": ("accept",),
+    "accepted": ("assign",),
+    "assigned": ("answer", "rework"),
+    "answered": ("review",),
+    "reviewed": ("call_back",),
+    "confirmed": ("close",),
+    "held": ("hold_review",),
+}
+"""Which clock an appeal is sorted and judged by, state by state (design §3, The clock)."""
+
+TITLE_LENGTH = 60
+
+
+class Refused(Exception):
+    """The table of acts says no. `status` is 403 (not yours) or 409 (not now)."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class Invalid(ValueError):
+    """What was handed to a verb makes no sense; `field` names the form's field."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(reason)
+        self.field = field
+        self.reason = reason
+
+
+class AppealRecord(Stream, Base):
+    """诉求: one complaint of one appellant; a row of the ledger."""
+
+    __abstract__ = True
+    __trail__: ClassVar[str] = "appeal"
+    __trail_key__: ClassVar[frozenset[str]] = frozenset({"id", "number"})
+
+    id: Mapped[pk]
+    number: Mapped[str] = mapped_column(String(40), unique=True)
+    label: Mapped[str] = mapped_column(String(40), info=DERIVED)
+    office_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    region_code: Mapped[str] = mapped_column(String(12), default="")
+    state: Mapped[code]
+    round: Mapped[int] = mapped_column(Integer, default=1)
+
+    kind: Mapped[code] = mapped_column(default="help")
+    urgency: Mapped[code] = mapped_column(default="normal")
+    category_id: Mapped[int | None] = mapped_column(ForeignKey("category.id"))
+    channel: Mapped[code]
+    cross_region: Mapped[bool] = mapped_column(Boolean, default=False)
+
+    appellant_type: Mapped[code] = mapped_column(default="firm")
+    appellant_name: Mapped[str] = mapped_column(String(200), info=COMMITTED)
+    firm_id: Mapped[int | None] = mapped_column(ForeignKey("firm.id"))
+    uscc: Mapped[str] = mapped_column(String(40), default="", info=COMMITTED)
+    industry: Mapped[str] = mapped_column(String(100), default="")
+    chain: Mapped[str] = mapped_column(String(100), default="")
+    white_list: Mapped[bool] = mapped_column(Boolean, default=False)
+    confidential: Mapped[bool] = mapped_column(Boolean, default=False)
+    real_name: Mapped[bool] = mapped_column(Boolean, default=True)
+    contact_name: Mapped[str] = mapped_column(String(100), default="", info=COMMITTED)
+    phone_given: Mapped[code] = mapped_column(default="given")  # given, withheld, none
+    phone: Mapped[str | None] = mapped_column(Secret("appeal.phone"))
+    phone_index: Mapped[str | None] = mapped_column(String(64), info=DERIVED)
+    phone_tail_index: Mapped[str | None] = mapped_column(String(64), info=DERIVED)
+    spot_name: Mapped[str] = mapped_column(String(100), default="", info=COMMITTED)
+    spot_phone: Mapped[str | None] = mapped_column(Secret("appeal.spot_phone"))
+    spot_phone_index: Mapped[str | None] = mapped_column(String(64), info=DERIVED)
+
+    title: Mapped[str] = mapped_column(String(200), info=COMMITTED)
+    content: Mapped[str] = mapped_column(Text, info=COMMITTED)
+    wish: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
+    place: Mapped[str] = mapped_column(String(200), default="", info=COMMITTED)
+    route_from: Mapped[str] = mapped_column(String(100), default="", info=COMMITTED)
+    route_to: Mapped[str] = mapped_column(String(100), default="", info=COMMITTED)
+    goods: Mapped[str] = mapped_column(String(100), default="", info=COMMITTED)
+    plates: Mapped[str] = mapped_column(String(400), default="", info=COMMITTED)
+    stranded: Mapped[bool] = mapped_column(Boolean, default=False)
+    stranded_since: Mapped[datetime | None]
+    complained_unit: Mapped[str] = mapped_column(String(200), default="", info=COMMITTED)
+
+    received_at: Mapped[datetime]
+    registered_at: Mapped[datetime]
+    registrar_id: Mapped[int | None] = mapped_column(Id, index=True)
+    registrar_unit_id: Mapped[int | None] = mapped_column(Id, index=True)
+    query_code: Mapped[str | None] = mapped_column(Secret("appeal.query_code"))
+    opening: Mapped[bool] = mapped_column(Boolean, default=False)
+
+    accepted_at: Mapped[datetime | None]
+    assigned_at: Mapped[datetime | None]
+    answered_at: Mapped[datetime | None]
+    reviewed_at: Mapped[datetime | None]
+    confirmed_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    end_reason: Mapped[code] = mapped_column(default="")
+
+    lead_unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
+    outcome: Mapped[code] = mapped_column(default="")
+    account: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
+    public_reply: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
+    answered_directly: Mapped[bool] = mapped_column(Boolean, default=False)
+
+    details_asked: Mapped[bool] = mapped_column(Boolean, default=False)
+    details_question: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    attempt_half_days: Mapped[str] = mapped_column(String(200), default="")
+    called_at: Mapped[datetime | None]
+    caller_id: Mapped[int | None] = mapped_column(Id)
+    reached: Mapped[bool | None] = mapped_column(Boolean)
+    contacted: Mapped[bool | None] = mapped_column(Boolean)
+    solved: Mapped[code] = mapped_column(default="")
+    satisfaction: Mapped[code] = mapped_column(default="")
+    undetermined: Mapped[bool] = mapped_column(Boolean, default=False)
+    upheld_for: Mapped[code] = mapped_column(default="")
+    upholder_id: Mapped[int | None] = mapped_column(Id)
+    call_exempt: Mapped[bool] = mapped_column(Boolean, default=False)
+    close_stopped: Mapped[bool] = mapped_column(Boolean, default=False)
+    reworks: Mapped[int] = mapped_column(Integer, default=0)
+    told_at: Mapped[datetime | None]
+    recurred_at: Mapped[datetime | None]
+    closer_id: Mapped[int | None] = mapped_column(Id)
+    closer_in_unit: Mapped[bool] = mapped_column(Boolean, default=False)
+    """销号人人事关系在承办单位: shown, printed and counted."""
+    duty_unendorsed: Mapped[bool] = mapped_column(Boolean, default=False)
+
+    master_id: Mapped[int | None] = mapped_column(ForeignKey("appeal.id"), index=True)
+    held_from: Mapped[code] = mapped_column(default="")
+    hold_review_on: Mapped[date | None]
+    coordination_asked: Mapped[bool] = mapped_column(Boolean, default=False)
+    instructed: Mapped[bool] = mapped_column(Boolean, default=False)
+    excluded: Mapped[bool] = mapped_column(Boolean, default=False)
+
+    joined_count: Mapped[int] = mapped_column(Integer, default=0, info=DERIVED)
+    version: Mapped[int] = mapped_column(Integer, default=0, info=DERIVED)
+    head: Mapped[str | None] = mapped_column(String(128), info=DERIVED)
+    head_at: Mapped[datetime | None] = mapped_column(info=DERIVED)
+    is_open: Mapped[bool] = mapped_column(Boolean, default=True, info=DERIVED)
+    lead_signed: Mapped[bool] = mapped_column(Boolean, default=False, info=DERIVED)
+    due_at: Mapped[datetime] = mapped_column(default=NEVER, info=DERIVED)
+    warn_at: Mapped[datetime] = mapped_column(default=NEVER, info=DERIVED)
+    due_spec: Mapped[str] = mapped_column(String(20), default="", info=DERIVED)
+    due_stage: Mapped[code] = mapped_column(default="", info=DERIVED)
+
+    _index_due = False
+
+    if TYPE_CHECKING:
+        # Relationships are declared on the table itself (models.py).
+        office: Mapped[Unit]
+        lead_unit: Mapped[Unit | None]
+        firm: Mapped[Firm | None]
+        assignments: Mapped[list[Assignment]]
+        deadlines: Mapped[list[Deadline]]
+        requests: Mapped[list[Request]]
+        external_orders: Mapped[list[ExternalOrder]]
+        attachments: Mapped[list[Attachment]]
+        plate_rows: Mapped[list[AppealPlate]]
+        former_owners: Mapped[list[FormerOwner]]
+
+    # -- the stream ------------------------------------------------------------------------
+
+    @property
+    def stream(self) -> str:
+        return f"appeal/{self.number}"
+
+    @property
+    def ink_state(self) -> str:
+        return self.state
+
+    @property
+    def ink_round(self) -> int:
+        return self.round
+
+    def settle(self, at: datetime) -> None:
+        """Derived columns, and for a new row its number: the last thing before it is written."""
+        self.is_open = self.state in OPEN
+        lead = self.lead
+        self.lead_signed = lead is not None and lead.is_signed
+        self._settle_due()
+        self._settle_indexes()
+        self._index_due = indexing.is_due(self)
+        for attachment in self.attachments:
+            if attachment.entry_seq is None:
+                attachment.entry_seq = (self.version or 0) + 1
+        if self.number is None:
+            year = at.astimezone(SHANGHAI).year
+            last = next_serial(db.session(), "appeal", self.office_id, year)
+            region = self.office.region_code
+            self.number = f"{region}-{year}-{last:06d}"
+            prefix = self.office.number_prefix or self.office_prefix(region)
+            self.label = f"{prefix}{year}-{last:04d}"
+
+    def after_rows(self) -> None:
+        if self._index_due:
+            indexing.put(self)
+
+    @staticmethod
+    def office_prefix(region_code: str) -> str:
+        from ..people.regions import region_short
+
+        return region_short(region_code) or region_code
+
+    def _settle_due(self) -> None:
+        running = self.main_clock()
+        self.due_at = running.due_at if running else NEVER
+        self.warn_at = running.warn_at if running else NEVER
+        self.due_spec = running.spec if running else ""
+        self.due_stage = running.stage if running else ""
+
+    def _settle_indexes(self) -> None:
+        ring = keyring()
+        # What was erased by law is found by nothing any more.
+        number, tail = _standing(self.phone), ""
+        if number:
+            tail = phones.tail(number)
+        self.phone_index = ring.blind(number, phones.PHONE) if number else None
+        self.phone_tail_index = ring.blind(tail, phones.PHONE_TAIL) if tail else None
+        spot = _standing(self.spot_phone)
+        self.spot_phone_index = ring.blind(spot, phones.PHONE) if spot else None
+        wanted = dict.fromkeys(_standing(self.plates).split())
+        if wanted.keys() != {row.plate for row in self.plate_rows}:
+            for row in list(self.plate_rows):
+                if row.plate not in wanted:
+                    self.plate_rows.remove(row)
+            standing = {row.plate for row in self.plate_rows}
+            self.plate_rows += [AppealPlate(plate=p) for p in wanted if p not in standing]
+
+    def unwritable(self, place: str) -> Invalid:
+        return Invalid(place.rpartition(".")[2], "含有无法保存的字符，请删去后再提交")
+
+    # -- what the table of acts asks -------------------------------------------------------
+
+    @property
+    def lead(self) -> Assignment | None:
+        """The lead assignment, open or answered; None before one, and once it was taken back or
+        the appeal began anew: what an earlier round answered leads nothing any more."""
+        if self.lead_unit_id is None:
+            return None
+        leads = [a for a in self.assignments if a.part == "lead" and a.state != "released"]
+        return max(leads, key=lambda a: (a.round, a.assigned_at), default=None)
+
+    def facts(self, at: datetime) -> Facts:
+        """What the table must know, as of `at`."""
+        calendar = load_calendar()
+        local = at.astimezone(SHANGHAI)
+        in_hours = any(a <= at < b for a, b in calendar.working_hours(local.date()))
+        return Facts(
+            state=self.state,
+            office_id=self.office_id,
+            office_region=self.office.region_code,
+            registrar_id=self.registrar_id,
+            ever_accepted=self.accepted_at is not None,
+            urgency=self.urgency,
+            off_hours=not in_hours,
+            source_systems=frozenset(o.source_system for o in self.external_orders),
+            known_to=self._known_to(local.date()),
+            known_to_units=frozenset({self.registrar_unit_id} - {None}),  # type: ignore[arg-type]
+            assignments=tuple(a.held() for a in self.assignments),
+            first_keys=self._first_keys(),
+            decisive=frozenset(p for p in (self.caller_id, self.upholder_id) if p is not None),
+            undetermined=self.undetermined,
+            reached_limit=self.may_give_up_calling(at),
+            has_joined=self.joined_count > 0,
+            strict_home_unit=config().strict_home_unit,
+            close_stopped=self.close_stopped,
+            duty_unendorsed=self.duty_unendorsed,
+            opening=self.opening,
+        )
+
+    def _known_to(self, day: date) -> frozenset[int]:
+        known: set[int] = set()
+        if self.registrar_id is not None:
+            known.add(self.registrar_id)
+        if self.firm_id is not None:
+            known.update(
+                db.session.scalars(
+                    select(FirmLiaison.person_id).where(
+                        FirmLiaison.firm_id == self.firm_id,
+                        FirmLiaison.starts_on <= day,
+                        (FirmLiaison.ends_on.is_(None)) | (FirmLiaison.ends_on > day),
+                    )
+                )
+            )
+        return frozenset(known)
+
+    def _first_keys(self) -> frozenset[int]:
+        """Whoever answered, signed off or keyed an answer, in any round: read from the ink."""
+        if self.answered_at is None:
+            return frozenset()
+        return frozenset(
+            person
+            for person in db.session.scalars(
+                select(Entry.actor_id).where(
+                    Entry.stream == self.stream,
+                    Entry.verb.in_(FIRST_KEY),
+                    Entry.actor_kind == "person",
+                )
+            )
+            if person is not None
+        )
+
+    def may_give_up_calling(self, at: datetime) -> bool:
+        """Enough attempts on enough half-days, or nobody to call (design §5)."""
+        if self.phone_given == "none" or not _standing(self.phone):
+            return True
+        caps = caps_in_force(at)
+        half_days = len(set(self.attempt_half_days.split()))
+        return self.attempts >= caps.attempts and half_days >= caps.attempt_half_days
+
+    @property
+    def state_label(self) -> str:
+        """The state as the screen says it."""
+        return lifecycle.label(
+            self.state,
+            round_no=self.round,
+            signed=self.lead_signed,
+            undetermined=self.undetermined,
+        )
+
+    def may(self, verb: str, by: Actor, at: datetime) -> Verdict:
+        """Whether `by` may do `verb` now; what buttons, guards and machines all ask."""
+        return lifecycle.may(verb, self.facts(at), by)
+
+    def act(
+        self,
+        verb: str,
+        *,
+        by: Actor,
+        at: datetime,
+        happened_at: datetime | None = None,
+        on_behalf: str = "",
+        seen: int | None = None,
+    ) -> Act:
+        """Begin the act of `verb`. Raises Refused, and Invalid for a moment out of bounds."""
+        begins = not lifecycle.BY_CODE[verb].frm
+        verdict = lifecycle.may(verb, None, by) if begins else self.may(verb, by, at)
+        if not verdict:
+            raise Refused(verdict.status, verdict.reason)
+        if happened_at is not None:
+            if happened_at > at + timedelta(minutes=5):
+                raise Invalid("happened_at", "发生时间不能晚于现在")
+            hours = caps_in_force(at).backdate_hours
+            if happened_at < at - timedelta(hours=hours):
+                raise Invalid("happened_at", f"发生时间最多补录到{hours}小时前")
+            happened_at = min(happened_at, at)
+        act = Act(
+            self,
+            verb,
+            by=by,
+            seat=verdict.seat,
+            at=at,
+            happened_at=happened_at,
+            on_behalf=on_behalf,
+            seen=None if lifecycle.BY_CODE[verb].note else seen,
+        )
+        if verdict.assignment_id is not None:
+            act.assignment = next(a for a in self.assignments if a.id == verdict.assignment_id)
+        return act
+
+    # -- clocks ----------------------------------------------------------------------------
+
+    def running(self, *stages: str, assignment: Assignment | None = None) -> list[Deadline]:
+        """Clocks that run, of these stages (all where none is named), of one assignment or all."""
+        return [
+            d
+            for d in self.deadlines
+            if d.is_running
+            and (not stages or d.stage in stages)
+            and (assignment is None or d.assignment is assignment)
+        ]
+
+    def main_clock(self) -> Deadline | None:
+        """The clock that the appeal's state is judged by."""
+        stages = MAIN_CLOCK.get(self.state, ())
+        running = self.running(*stages) if stages else []
+        if self.state == "assigned":
+            lead = self.lead
+            running = [d for d in running if d.assignment is lead]
+        return min(running, key=lambda d: d.due_at, default=None)
+
+    def rule(self, at: datetime) -> tuple[int | None, Rule]:
+        """The row of limits that applies, and its version."""
+        version, rules = limits_in_force(at)
+        return version, match(rules, self.channel, self.kind, self._category_path(), self.urgency)
+
+    def _category_path(self) -> tuple[str, ...]:
+        """POLICY first where it waits for a policy or another region, then the codes downwards."""
+        tree = catalogue().categories
+        found = tree.get(self.category_id or 0)
+        policy = self.cross_region or bool(found and found.policy)
+        codes: list[str] = []
+        while found is not None:
+            codes.append(found.code)
+            found = tree.get(found.parent_id or 0)
+        return ((POLICY,) if policy else ()) + tuple(reversed(codes))
+
+    def start_clock(
+        self,
+        stage: str,
+        at: datetime,
+        event: str,
+        *,
+        assignment: Assignment | None = None,
+        since: datetime | None = None,
+        limit: str | None = None,
+        until: datetime | None = None,
+        why: str = "",
+        spec: str = "",
+    ) -> Deadline | None:
+        """Start a clock at `at`; None where the table of limits sets none.
+
+        It counts from `since` (default `at`). `limit` names another stage of the rule to take
+        the length from; `until` fixes the due time itself, with `why` as its sentence, and with
+        the `spec` that it counts by where it goes on with a limit.
+        """
+        version, rule = self.rule(at)
+        calendar = load_calendar()
+        begin = since or at
+        if until is not None:
+            due = clocks.Due(until, why, calendar.is_provisional(until.astimezone(SHANGHAI).date()))
+        else:
+            spec = rule.stages.get(limit or stage, "")
+            found = clocks.due(begin, spec, calendar, event)
+            if found is None:
+                return None
+            due = found
+        deadline = Deadline(
+            assignment=assignment,
+            stage=stage,
+            round=self.round,
+            spec=spec,
+            limit_version_id=version,
+            started_at=begin,
+            due_at=due.at,
+            original_due_at=due.at,
+            warn_at=clocks.yellow_from(begin, due.at, spec, calendar),
+            sentence=due.sentence,
+            provisional=due.provisional,
+            ended_as="",
+        )
+        self.deadlines.append(deadline)
+        return deadline
+
+    def end_clocks(
+        self,
+        at: datetime,
+        *stages: str,
+        ended_as: str = "met",
+        assignment: Assignment | None = None,
+    ) -> None:
+        for deadline in self.running(*stages, assignment=assignment):
+            deadline.end(at, ended_as)
+
+    def lapse_clocks(self, at: datetime, assignments: Iterable[Assignment] | None = None) -> None:
+        """All clocks end unmet: the appeal ended, or these assignments did."""
+        wanted = None if assignments is None else {id(a) for a in assignments}
+        for deadline in self.running():
+            if wanted is None or id(deadline.assignment) in wanted:
+                deadline.end(at, "lapsed")
+
+
+def _standing(words: str | None) -> str:
+    """The words of a column, '' where there are none or where the law had them erased."""
+    return "" if words is None or words == ERASED else words

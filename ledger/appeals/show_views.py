@@ -1,0 +1,638 @@
+"""One appeal's page: its facts, its clocks, its trail, and the acts that its reader may do now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, cast
+
+from flask import render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from ledger import access
+
+from ..catalogue.queries import Catalogue, catalogue
+from ..catalogue.words import APPELLANT_TYPES, KINDS, SATISFACTION, SOLVED, URGENCIES
+from ..db import db, keyring, now, writing
+from ..deadlines import clocks
+from ..deadlines.limits import STAGES
+from ..deadlines.queries import load_calendar
+from ..firms.phones import mask
+from ..people.acting import current_actor
+from ..people.actor import Actor
+from ..people.regions import region_name
+from ..people.sign_in import current_person
+from ..trail.models import ERASED, Entry
+from ..web import NotFound, Refused, page_or_fragment, wants_fragment
+from . import acts, lifecycle, show_queries, story
+from .act_forms import ActForm, RevealForm
+from .acts import ACTS, Act, Drawing
+from .attachment_views import Taken
+from .closing import WAYS
+from .intake import CORRECTABLE
+from .lifecycle import PATH, Facts
+from .lines import time_words
+from .models import Appeal, Assignment, Deadline
+from .pages import blueprint
+from .queries import entries_of, find
+from .sight import knows_identity
+
+HIDDEN = "保密"
+SHORT_TRAIL = 8
+"""Entries that stand open; older ones are folded away."""
+
+
+# -- one appeal --------------------------------------------------------------------------------
+
+
+def found(number: str, actor: Actor, at: datetime, *, lock: bool = False) -> Appeal:
+    """The appeal through the reader's eyes. Raises NotFound, which never tells why."""
+    # What no number can look like is not asked of the database: PostgreSQL refuses a NUL.
+    sane = number.isascii() and number.isprintable() and len(number) <= 40
+    appeal = find(number, actor, at, lock=lock) if sane else None
+    if appeal is None:
+        raise NotFound
+    return appeal
+
+
+@blueprint.get("/<number>")
+def show(number: str) -> ResponseReturnValue:
+    at, actor = now(), current_actor()
+    appeal = found(number, actor, at)
+    return page_or_fragment(
+        "appeals/show.html", "appeals/_appeal.html", **article(appeal, actor, at)
+    )
+
+
+@dataclass(frozen=True)
+class Panel:
+    """An act's form as it stands on the page."""
+
+    act: Act
+    form: ActForm
+    is_open: bool = False
+    """May be done now; what may not is shown only to give back what was typed."""
+    refusal: str = ""
+    changes: Sequence[str] = ()
+    taken: Sequence[Taken] = ()
+    hints: Sequence[tuple[str, str]] = ()
+    notes: Sequence[str] = ()
+    gives_back: bool = False
+    """May not be done, but holds what was typed."""
+    preserved: bool = False
+    """The browser has it already, with what is typed there, and keeps it."""
+
+    @property
+    def sizes(self) -> dict[str, str]:
+        return SIZES
+
+    @property
+    def main(self) -> list[Any]:
+        return [f for f in self.form.shown() if f.name not in self.act.fold]
+
+    @property
+    def folded(self) -> list[Any]:
+        return [f for f in self.form.shown() if f.name in self.act.fold]
+
+    @property
+    def fold_open(self) -> bool:
+        return any(f.errors for f in self.folded)
+
+
+SIZES = {
+    "category_id": "half",
+    "unit_id": "half",
+    "urgency": "third",
+    "kind": "third",
+    "appellant_type": "third",
+    "due_at": "half",
+    "letter_number": "half",
+    "planned_at": "half",
+    "happened_at": "half",
+    "handler_name": "half",
+    "handler_phone": "half",
+    "reason_code": "",
+    "hold_review_on": "half",
+    "contact_name": "half",
+    "phone": "half",
+    "spot_name": "half",
+    "spot_phone": "half",
+    "route_from": "half",
+    "route_to": "half",
+    "goods": "half",
+    "plates": "half",
+    "uscc": "half",
+    "place": "half",
+    "industry": "half",
+    "chain": "half",
+    "complained_unit": "half",
+    "confidential": "half",
+    "cross_region": "half",
+    "reached": "half",
+    "contacted": "half",
+    "solved": "half",
+    "satisfaction": "half",
+}
+"""How much of a row each field takes; all of it where none is named."""
+
+
+def panel(
+    act: Act,
+    appeal: Appeal,
+    actor: Actor,
+    at: datetime,
+    *,
+    form: ActForm | None = None,
+    **more: Any,
+) -> Panel:
+    """The act's panel, with a fresh form where none is handed in."""
+    if form is None:
+        drawing = Drawing(appeal, current_person(), actor, at)
+        form = acts.form_of(act, drawing, typed=False)
+    if "category_id" in form and "unit_id" in form:
+        # A category brings its usual lead along; without JavaScript the lead is chosen by hand.
+        unit = f"#{form['unit_id'].id}"
+        form["category_id"].render_kw = {
+            "hx-get": url_for("appeals.form", number=appeal.number, verb=act.url),
+            "hx-include": unit,
+            "hx-target": unit,
+            "hx-select": unit,
+            "hx-swap": "outerHTML",
+            "hx-trigger": "change",
+        }
+    hints: list[tuple[str, str]] = []
+    notes: list[str] = []
+    if "outcome" in form:
+        hints = [(row.name, row.evidence) for row in catalogue().outcomes.values() if row.evidence]
+        lead = appeal.lead
+        if lead is not None and lead.contacted_at is None:
+            notes.append("尚未记录联系企业的情况，请先联系企业并登记“联系企业”。")
+    return Panel(act, form, hints=hints, notes=notes, **more)
+
+
+def article(
+    appeal: Appeal,
+    actor: Actor,
+    at: datetime,
+    *,
+    opened: Panel | None = None,
+    keep: Sequence[str] = (),
+    said: str = "",
+    shown_numbers: dict[str, str] | None = None,
+    reveal_form: RevealForm | None = None,
+) -> dict[str, Any]:
+    """What `_appeal.html` shows. `opened` is the panel that stands open in place of the next
+    step's; `keep` are codes of panels that the browser keeps, with whatever is typed there."""
+    facts = appeal.facts(at)
+    knows = knows_identity(appeal, actor, at)
+    book = catalogue()
+    may_now = acts.open_to(appeal, facts, actor)
+    first = acts.next_of(may_now, appeal)
+    kept = [code for code in keep if opened is None or code != opened.act.code]
+    if opened is None and first is not None:
+        opened = panel(first, appeal, actor, at, is_open=True, preserved=first.code in kept)
+    time, light, _ = time_words(cast(Any, appeal), at, load_calendar())
+    clock = appeal.main_clock()
+    told = trail(appeal, knows)
+    oldest_first = request.args.get("order") == "oldest"
+    names = show_queries.names_of_persons([appeal.registrar_id] if appeal.registrar_id else [])
+    return {
+        "appeal": appeal,
+        "number": appeal.number,
+        "knows": knows,
+        "hidden": HIDDEN,
+        "tone": _tone(appeal),
+        "time": time,
+        "light": light,
+        "due_sentence": clock.sentence if clock else "",
+        "due_provisional": bool(clock and clock.provisional),
+        "steps": steps_of(appeal),
+        "urgency": URGENCIES[appeal.urgency],
+        "urgency_tone": URGENCY_TONES.get(appeal.urgency, ""),
+        "no_phone": "电话保密" if appeal.phone_given == "withheld" else "未留电话",
+        "registrar": names.get(appeal.registrar_id or 0, ""),
+        "appellant_type": APPELLANT_TYPES[appeal.appellant_type],
+        "sides": _facts(appeal, knows, book),
+        "phones": _phones(appeal, facts, actor, knows, shown_numbers or {}),
+        "reveal_form": reveal_form or RevealForm(formdata=None),
+        "reveal_asked": reveal_form is not None,
+        "assignments": _assignments(appeal, at, book),
+        "clocks": _clocks(appeal, at),
+        "calling": _calling(appeal, book),
+        "lines": told if oldest_first else list(reversed(told)),
+        "oldest_first": oldest_first,
+        "short_trail": SHORT_TRAIL,
+        "masters": _master(appeal, actor, at),
+        "merged": show_queries.merged_into(appeal, actor, at),
+        "opened": opened,
+        "others": [act for act in may_now if opened is None or act.code != opened.act.code],
+        "first": first,
+        "keep": kept,
+        "barred": _barred(appeal, facts, actor, at),
+        "said": said,
+    }
+
+
+URGENCY_TONES = {"urgent": "now", "critical": "bad"}
+
+
+def _tone(appeal: Appeal) -> str:
+    if appeal.undetermined:
+        return "bad"
+    if appeal.is_open:
+        return "now"
+    return "good" if appeal.closed_at is not None else "end"
+
+
+def steps_of(appeal: Appeal) -> list[tuple[str, str]]:
+    """The straight way, and how far along it the appeal is. A state is named for the last verb
+    done, so the step after it is the one that is waited for."""
+    order = [state for state, _ in PATH]
+    stands = appeal.held_from or appeal.state
+    if stands not in order:
+        # An end beside the way: what was reached before it.
+        reached = [appeal.registered_at, appeal.accepted_at, appeal.assigned_at,
+                   appeal.answered_at, appeal.reviewed_at, appeal.confirmed_at]  # fmt: skip
+        far = max(i for i, moment in enumerate(reached) if moment is not None)
+        waiting = -1
+    else:
+        far = order.index(stands)
+        waiting = far + 1
+    return [
+        (label, "done" if i <= far else "current" if i == waiting else "todo")
+        for i, (_, label) in enumerate(PATH)
+    ]
+
+
+# -- facts -------------------------------------------------------------------------------------
+
+
+Fact = tuple[str, Any]
+
+
+def _facts(appeal: Appeal, knows: bool, book: Catalogue) -> list[Fact]:
+    """What is known of the matter; only lines that say something, beside the few always wanted."""
+    orders = "、".join(
+        f"{order.source_system} {order.full_number}" for order in appeal.external_orders
+    )
+    route = " → ".join(part for part in (appeal.route_from, appeal.route_to) if part)
+    stranded = ""
+    if appeal.stranded:
+        since = appeal.stranded_since
+        stranded = f"是，自{clocks.shown(since)}起" if since else "是"
+    always: list[Fact] = [
+        ("诉求类别", book.category_name(appeal.category_id) or "未定"),
+        ("诉求类型", KINDS[appeal.kind]),
+        ("来源渠道", book.channel_name(appeal.channel)),
+        ("所属地区", region_name(appeal.region_code) or region_name(appeal.office.region_code)),
+    ]
+    maybe: list[Fact] = [
+        ("外部工单", orders),
+        ("地点", appeal.place),
+        ("车牌号", (appeal.plates if knows else HIDDEN) if appeal.plates else ""),
+        ("起止地", route),
+        ("货物", appeal.goods),
+        ("车辆滞留", stranded),
+        ("被反映单位", appeal.complained_unit),
+        ("跨区域事项", "是" if appeal.cross_region else ""),
+        ("所属行业", appeal.industry),
+        ("所属产业链", appeal.chain),
+        ("白名单企业", "是" if appeal.white_list else ""),
+        ("统一代码", (appeal.uscc if knows else HIDDEN) if appeal.uscc else ""),
+    ]
+    return [*always, *(pair for pair in maybe if pair[1])]
+
+
+@dataclass(frozen=True)
+class Number:
+    """A telephone number on the page. `how`: '' cannot be shown, 'once' by one click, 'reason'."""
+
+    key: str
+    which: str
+    label: str
+    name: str
+    masked: str
+    how: str
+    whole: str = ""
+    assignment: int | None = None
+
+
+def _reveals(appeal: Appeal, facts: Facts, actor: Actor, knows: bool, which: str) -> str:
+    """By what right a number is shown. Whoever deals with the appellant shows it at once: those
+    who may put something to an open appeal, and those with an assignment in hand."""
+    if which != "handler" and not knows:
+        return ""
+    opened = replace(facts, state=next(iter(sorted(lifecycle.BY_CODE["supplement"].frm))))
+    deals = lifecycle.may("contact", facts, actor) or lifecycle.may("supplement", opened, actor)
+    return "once" if deals else "reason"
+
+
+def _phones(
+    appeal: Appeal, facts: Facts, actor: Actor, knows: bool, shown: dict[str, str]
+) -> dict[str, Number]:
+    found: dict[str, Number] = {}
+
+    def add(which: str, label: str, name: str, number: str | None, held: int | None = None) -> None:
+        key = which if held is None else f"{which}-{held}"
+        how = _reveals(appeal, facts, actor, knows, which) if number and number != ERASED else ""
+        masked = ERASED if number == ERASED else mask(number or "")
+        found[key] = Number(key, which, label, name, masked, how, shown.get(key, ""), held)
+
+    if knows:
+        add("contact", "联系电话", appeal.contact_name, appeal.phone)
+        add("spot", "现场联系电话", appeal.spot_name, appeal.spot_phone)
+    for one in appeal.assignments:
+        add("handler", "经办人电话", one.handler_name, one.handler_phone, one.id)
+    return found
+
+
+def whole_number(appeal: Appeal, number: Number) -> str:
+    if number.which == "contact":
+        return appeal.phone or ""
+    if number.which == "spot":
+        return appeal.spot_phone or ""
+    held = next(a for a in appeal.assignments if a.id == number.assignment)
+    return held.handler_phone or ""
+
+
+# -- assignments and clocks --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Clock:
+    """A limit in words."""
+
+    label: str
+    unit: str
+    due: str
+    words: str
+    light: str
+    sentence: str
+    provisional: bool
+    running: bool
+
+
+def _clock(deadline: Deadline, at: datetime) -> Clock:
+    calendar = load_calendar()
+    if deadline.is_running:
+        words = clocks.words(at, deadline.due_at, deadline.spec, calendar)
+        late = at > deadline.due_at
+        light = "red" if late else "yellow" if at >= deadline.warn_at else ""
+    else:
+        late = deadline.is_overdue(at)
+        late = late and deadline.ended_as == "met"
+        words = "超期完成" if late else ENDED.get(deadline.ended_as, "已终止")
+        light = "red" if late else "paused"
+    unit = deadline.assignment.unit.label if deadline.assignment is not None else ""
+    return Clock(
+        label=CLOCKS.get(deadline.stage, deadline.stage),
+        unit=unit,
+        due=clocks.shown_end(deadline.due_at),
+        words=words,
+        light=light,
+        sentence=deadline.sentence,
+        provisional=deadline.provisional,
+        running=deadline.is_running,
+    )
+
+
+ENDED = {"met": "按时完成", "paused": "已暂停", "resumed": "已恢复另计", "lapsed": "已终止"}
+CLOCKS = {**STAGES, "hold_review": "挂账复核"}
+
+
+def _clocks(appeal: Appeal, at: datetime) -> dict[str, list[Clock]]:
+    ordered = sorted(appeal.deadlines, key=lambda d: (d.due_at, d.id))
+    return {
+        "running": [_clock(d, at) for d in ordered if d.is_running],
+        "ended": [_clock(d, at) for d in ordered if not d.is_running],
+    }
+
+
+@dataclass(frozen=True)
+class Handed:
+    """An assignment in words."""
+
+    row: Assignment
+    part: str
+    state: str
+    tone: str
+    answer_clock: Clock | None
+    outcome: str
+    is_past: bool
+
+
+PARTS = {"lead": "主办", "assist": "协办", "child": "转办"}
+RELEASES = {
+    "recalled": "收回",
+    "merged": "合并",
+    "withdrawn": "撤回",
+    "return_upheld": "同意退单",
+    "changed": "变更主办",
+    "joined": "并案",
+    "raised": "提请上级",
+}
+
+
+def _assignments(appeal: Appeal, at: datetime, book: Catalogue) -> list[Handed]:
+    """The latest round first; what is released, or of an earlier round, is folded away."""
+    rows = sorted(appeal.assignments, key=lambda a: (-a.round, not a.is_open, -a.id))
+    handed = []
+    for row in rows:
+        mine = [
+            d for d in appeal.deadlines if d.assignment_id == row.id and d.stage in ANSWERS
+        ]
+        last = max(mine, key=lambda d: (d.started_at, d.id), default=None)
+        state = lifecycle.ASSIGNMENT_STATES[row.state]
+        if row.release_reason:
+            state = f"{state}（{RELEASES.get(row.release_reason, '')}）"
+        handed.append(
+            Handed(
+                row=row,
+                part=PARTS.get(row.part, row.part),
+                state=state,
+                tone="now" if row.is_open else "end" if row.released_at else "good",
+                answer_clock=_clock(last, at) if last else None,
+                outcome=book.outcome_name(row.outcome) if row.outcome else "",
+                is_past=row.released_at is not None or row.round < appeal.round,
+            )
+        )
+    return handed
+
+
+ANSWERS = ("answer", "rework")
+
+
+def _calling(appeal: Appeal, book: Catalogue) -> list[Fact]:
+    """How the call-back went, and the second key."""
+    names = show_queries.names_of_persons(
+        [i for i in (appeal.caller_id, appeal.upholder_id, appeal.closer_id) if i is not None]
+    )
+    # An earlier round's moment stays on the row when its result has been set aside.
+    called = clocks.shown(appeal.called_at) if appeal.satisfaction and appeal.called_at else ""
+    pairs: list[Fact] = [
+        ("回访时间", called),
+        ("回访人", names.get(appeal.caller_id or 0, "")),
+        ("承办单位是否联系", {True: "是", False: "否"}.get(cast(bool, appeal.contacted), "")),
+        ("是否解决", SOLVED.get(appeal.solved, "")),
+        ("是否满意", SATISFACTION.get(appeal.satisfaction, "")),
+        ("未接通次数", f"{appeal.attempts}次" if appeal.attempts else ""),
+        ("回访", "免回访（咨询件未抽中）" if appeal.call_exempt else ""),
+        ("认定", book.reason_name("uphold", appeal.upheld_for) if appeal.upheld_for else ""),
+        ("认定人", names.get(appeal.upholder_id or 0, "")),
+        ("告知企业", clocks.shown(appeal.told_at) if appeal.told_at else ""),
+        ("销号时间", clocks.shown(appeal.closed_at) if appeal.closed_at else ""),
+        ("销号人", names.get(appeal.closer_id or 0, "")),
+        ("注意", "销号人人事关系在承办单位" if appeal.closer_in_unit and appeal.closed_at else ""),
+    ]
+    return [pair for pair in pairs if pair[1]]
+
+
+# -- the trail ---------------------------------------------------------------------------------
+
+
+def trail(appeal: Appeal, knows: bool) -> list[story.Line]:
+    """Its lines, first to last, as far as the reader may know."""
+    entries = entries_of(appeal)
+    units = {
+        a.unit_id: a.unit.name for a in appeal.assignments
+    }
+    reader = story.Reader(
+        names=catalogue(),
+        fields=CORRECTABLE,
+        ways=WAYS,
+        knows_identity=knows,
+        unit_name=lambda unit_id: units.get(unit_id, ""),
+    )
+    return story.tell([_ink(entry, knows) for entry in entries], reader)
+
+
+def _ink(entry: Entry, knows: bool) -> story.Ink:
+    texts = {}
+    for kept in entry.texts:
+        if kept.erased_by is not None:
+            text = story.Text(ERASED, erased=True)
+        elif kept.sealed is None:
+            text = story.Text(kept.body or "")
+        else:
+            # Not even deciphered for whoever may not know.
+            unit_side = kept.place.startswith("assignment.")
+            opened = ""
+            if knows or unit_side:
+                opened = keyring().decrypt(kept.sealed, f"entry_text.{kept.place}")
+            text = story.Text(opened, personal=True)
+        texts[kept.place] = text
+    return story.Ink(
+        seq=entry.seq,
+        at=entry.at,
+        happened_at=entry.happened_at,
+        form=entry.form,
+        verb=entry.verb,
+        from_state=entry.from_state,
+        to_state=entry.to_state,
+        round=entry.round,
+        assignment_id=entry.assignment_id,
+        actor_kind=entry.actor_kind,
+        actor_name=entry.actor_name,
+        post_unit=entry.post_unit,
+        post_role=entry.post_role,
+        on_behalf=entry.on_behalf,
+        payload=entry.payload,
+        texts=texts,
+    )
+
+
+# -- who else ----------------------------------------------------------------------------------
+
+
+def _master(appeal: Appeal, actor: Actor, at: datetime) -> list[tuple[str, str, bool]]:
+    """The master's number, label, and whether this reader may open it."""
+    master = appeal.master
+    if master is None:
+        return []
+    return [(master.number, master.label, show_queries.may_see(master.number, actor, at))]
+
+
+NAMED = ("uphold", "close")
+"""Acts kept for few: where one is waited for and this reader is not among them, the page says
+who is (design §3, Two keys)."""
+
+
+def _barred(appeal: Appeal, facts: Facts, actor: Actor, at: datetime) -> list[dict[str, Any]]:
+    told = []
+    for code in NAMED:
+        verb = lifecycle.BY_CODE[code]
+        if appeal.state not in verb.frm or (code == "uphold" and not appeal.undetermined):
+            continue
+        verdict = lifecycle.may(code, facts, actor)
+        if verdict:
+            continue
+        reason = "" if verdict.reason == lifecycle.NOT_YOURS else verdict.reason
+        who = show_queries.persons_who_may(code, facts, at)
+        told.append({"label": verb.label, "reason": reason, "who": who})
+    return told
+
+
+# -- a number in full --------------------------------------------------------------------------
+
+
+@blueprint.post("/<number>/phone")
+def phone(number: str) -> ResponseReturnValue:
+    """Show one whole number, once; the access log says who saw it and why."""
+    at, actor = now(), current_actor()
+    appeal = found(number, actor, at)
+    facts, knows = appeal.facts(at), knows_identity(appeal, actor, at)
+    numbers = _phones(appeal, facts, actor, knows, {})
+    form = RevealForm()
+    wanted = form.which.data or ""
+    if form.assignment.data:
+        wanted = f"{wanted}-{form.assignment.data}"
+    asked = numbers.get(wanted)
+    if asked is None or not asked.how:
+        raise Refused("按规定不能查看这个号码，需要联系诉求人的，请由热线或牵头办公室联系。")
+    reason = "办理联系"
+    if asked.how == "reason":
+        if not form.validate():
+            return _phone_again(appeal, actor, at, asked, form, 422)
+        reason = form.reason.data or ""
+    with writing() as moment:
+        access.record("phone_read", f"{number} {asked.label}", reason, at=moment)
+        db.session.commit()
+    appeal = found(number, actor, at)
+    return _phone_again(appeal, actor, at, replace(asked, whole=whole_number(appeal, asked)))
+
+
+def _phone_again(
+    appeal: Appeal,
+    actor: Actor,
+    at: datetime,
+    asked: Number,
+    form: RevealForm | None = None,
+    status: int = 200,
+) -> ResponseReturnValue:
+    # No redirect: the number must neither stand in an address nor be shown a second time.
+    if wants_fragment():
+        body = render_template(
+            "appeals/show/_phone.html",
+            phone=asked,
+            number=appeal.number,
+            reveal_form=form or RevealForm(formdata=None),
+            reveal_asked=form is not None,
+        )
+        return body, status
+    shown = {asked.key: asked.whole} if asked.whole else {}
+    page = render_template(
+        "appeals/show.html",
+        **article(appeal, actor, at, shown_numbers=shown, reveal_form=form),
+    )
+    return page, status
+
+
+def url_of(appeal: Appeal) -> str:
+    return url_for("appeals.show", number=appeal.number)
+
+
+def loaded_panels() -> list[str]:
+    """The panels that the browser has open and wants to keep."""
+    return [code for code in request.form.getlist("loaded")[:40] if code in ACTS]
+

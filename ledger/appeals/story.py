@@ -1,0 +1,455 @@
+"""The trail told to a reader: from entries to lines of 办理记录. Pure.
+
+Entries are told in their order, since each says only what it changed: a replay runs along, so
+that an answer given anew tells its outcome also where it is the same as before. What a reader
+may not know is told by its label and 按规定不予显示; what was erased by law, as 〔已依法删除〕.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from ..catalogue.words import APPELLANT_TYPES, KINDS, SATISFACTION, SOLVED, URGENCIES
+from ..deadlines.clocks import shown, shown_end
+from ..firms.phones import mask
+from ..people.roles import LABELS as ROLES
+from ..trail.replay import Rows, apply
+from .lifecycle import BY_CODE, STATES
+
+WITHHELD = "按规定不予显示"
+
+WITHDRAWALS: dict[str, str] = {"appellant": "诉求人撤回", "void": "登记作废"}
+
+ON_BEHALF: dict[str, str] = {"phone": "电话", "wechat": "微信", "paper": "纸质", "fax": "传真"}
+
+FIELDS: dict[str, str] = {
+    "details_question": "需要补充",
+    "public_reply": "对企业的答复",
+    "account": "内部办理情况",
+    "evidence": "佐证",
+    "note": "交办意见",
+    "handler_name": "经办人",
+    "handler_phone": "经办人电话",
+    "sent_back_for": "退回理由",
+    "basis": "依据",
+    "ruling": "裁定意见",
+}
+"""Columns that no correction sets, as the screen calls them."""
+
+IDENTITY = frozenset(
+    {
+        "appellant_name",
+        "contact_name",
+        "phone",
+        "spot_name",
+        "spot_phone",
+        "plates",
+        "uscc",
+        "raw",
+    }
+)
+"""What tells who the appellant is."""
+
+NEVER_TOLD = frozenset({"query_code", "raw"})
+"""Kept in the ink, but no part of the story: the firm's own key, and a file's row as it came."""
+
+SPOKEN_WITH = frozenset({"attempt", "tell", "decline", "withdraw"})
+"""Verbs whose notes tell of a talk with the appellant, often by name."""
+
+WORDS: dict[str, str] = {
+    "note": "说明",
+    "reason": "理由",
+    "told": "告知情况",
+    "basis": "依据",
+    "ruling": "裁定意见",
+}
+"""Words that belong to an entry alone."""
+
+NOTES: dict[tuple[str, str], str] = {
+    ("supplement", "note"): "补充内容",
+    ("contact", "note"): "联系情况",
+    ("progress", "note"): "进展情况",
+    ("attempt", "note"): "联系情况",
+    ("call_back", "note"): "诉求人意见",
+    ("tell", "note"): "告知情况",
+    ("recur", "note"): "再次反映",
+    ("review", "note"): "审核意见",
+    ("accept", "note"): "受理意见",
+    ("close", "note"): "销号意见",
+    ("send_back", "reason"): "退回理由",
+    ("withdraw", "told"): "诉求人表示",
+    ("uphold", "basis"): "认定依据",
+    ("erase", "basis"): "法律依据",
+}
+
+REASONS = {
+    "decline": "decline",
+    "send_back": "send_back",
+    "uphold": "uphold",
+    "refuse_closing": "refuse",
+    "recall": "recall",
+    "reopen": "reopen",
+    "hold": "hold",
+}
+"""Verb → the catalogue's kind of reason."""
+
+
+class Names(Protocol):
+    """What a catalogue says for its codes."""
+
+    def category_name(self, category_id: int | None) -> str: ...
+    def channel_name(self, code: str) -> str: ...
+    def outcome_name(self, code: str) -> str: ...
+    def reason_name(self, kind: str, code: str) -> str: ...
+
+
+@dataclass(frozen=True)
+class Text:
+    """The words behind a commitment. `personal`: kept as ciphertext; `erased`: by law."""
+
+    words: str
+    personal: bool = False
+    erased: bool = False
+
+
+@dataclass(frozen=True)
+class Ink:
+    """An entry, read: its columns, and its texts by place."""
+
+    seq: int
+    at: datetime
+    happened_at: datetime
+    form: int
+    verb: str
+    from_state: str
+    to_state: str
+    round: int
+    assignment_id: int | None
+    actor_kind: str
+    actor_name: str
+    post_unit: str
+    post_role: str
+    on_behalf: str
+    payload: str
+    texts: Mapping[str, Text] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Told:
+    """One labelled piece of an entry. `quiet`: withheld or erased; `old` where it was corrected."""
+
+    label: str
+    words: str
+    quiet: bool = False
+    old: str | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of 办理记录."""
+
+    seq: int
+    at: datetime
+    happened_at: datetime | None
+    """Only where it differs from `at`: 补录."""
+    verb: str
+    label: str
+    who: str
+    post: str
+    from_label: str
+    to_label: str
+    """Both empty where the state did not change."""
+    round: int
+    on_behalf: str
+    by_system: bool
+    told: tuple[Told, ...] = ()
+    more: tuple[Told, ...] = ()
+    """What is folded away: the registration's own words, which the page shows above."""
+
+    @property
+    def sentence(self) -> str:
+        """For whoever finds that something changed: 2026-11-20 09:30 周交办（专班办公室·交办员）
+        受理，状态变为“待交办”。"""
+        post = f"（{self.post}）" if self.post else ""
+        moved = f"，状态变为“{self.to_label}”" if self.to_label else ""
+        said = "；".join(
+            f"{told.label}：{told.old} → {told.words}" if told.old is not None
+            else f"{told.label}：{told.words}"
+            for told in self.told
+            if len(told.words) <= 80
+        )
+        return f"{shown(self.at)} {self.who}{post}{self.label}{moved}。{said}"
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What the telling leans on, and what the reader may know."""
+
+    names: Names
+    fields: Mapping[str, str]
+    """Correctable columns and what the screen calls them, in the form's order."""
+    ways: Mapping[str, str]
+    """How somebody was reached."""
+    knows_identity: bool
+    unit_name: Callable[[int], str] = str
+
+
+def tell(entries: Iterable[Ink], reader: Reader) -> list[Line]:
+    """The lines of a stream, in its order."""
+    rows: Rows = {}
+    lines = []
+    for ink in entries:
+        before = dict(rows.get("appeal", {}).get("", {}))
+        words = {place: text.words for place, text in ink.texts.items()}
+        apply(rows, ink.form, ink.payload, words)
+        lines.append(_Teller(ink, rows, before, reader).line())
+    return lines
+
+
+class _Teller:
+    """One entry's line. `rows` are as the entry left them, `before` the appeal's row until then."""
+
+    def __init__(self, ink: Ink, rows: Rows, before: dict[str, Any], reader: Reader) -> None:
+        self.ink = ink
+        self.rows = rows
+        self.before = before
+        self.reader = reader
+        self.names = reader.names
+        self.knows = reader.knows_identity
+        self.fields = {**reader.fields, **FIELDS}
+        body = json.loads(ink.payload)
+        self.data: dict[str, Any] = body.get("data", {})
+        self.set: dict[str, Any] = body.get("set", {})
+        self.told: list[Told] = []
+        self.more: list[Told] = []
+
+    def line(self) -> Line:
+        ink = self.ink
+        self._facts()
+        if ink.verb == "correct":
+            self._corrections()
+        self._texts()
+        moved = ink.from_state != ink.to_state
+        kind = BY_CODE.get(ink.verb)
+        who = ink.actor_name or "系统"
+        if ink.actor_kind == "firm" and not self.knows:
+            who = "诉求人"
+        return Line(
+            seq=ink.seq,
+            at=ink.at,
+            happened_at=None if ink.happened_at == ink.at else ink.happened_at,
+            verb=ink.verb,
+            label=kind.done if kind else ink.verb,
+            who=who,
+            post=self._post(),
+            from_label=STATES.get(ink.from_state, "") if moved else "",
+            to_label=STATES.get(ink.to_state, "") if moved else "",
+            round=ink.round,
+            on_behalf=ON_BEHALF.get(ink.on_behalf, ink.on_behalf),
+            by_system=ink.actor_kind == "system",
+            told=tuple(self.told),
+            more=tuple(self.more),
+        )
+
+    def _post(self) -> str:
+        role = ROLES.get(self.ink.post_role, "")
+        return "·".join(part for part in (self.ink.post_unit, role) if part)
+
+    # -- facts -----------------------------------------------------------------------------
+
+    def _say(self, label: str, words: str) -> None:
+        if words:
+            self.told.append(Told(label, words))
+
+    def _facts(self) -> None:
+        """What the entry's data and plain columns say, by verb."""
+        data, verb = self.data, self.ink.verb
+        appeal: dict[str, Any] = self.set.get("appeal", {}).get("", {})
+        if verb == "register":
+            self._say("来源渠道", self.names.channel_name(appeal.get("channel", "")))
+            received = _moment(appeal.get("received_at"))
+            if received is not None and shown(received) != shown(self.ink.at):
+                self._say("收到时间", shown(received))
+        if verb == "accept":
+            for name in ("category_id", "kind", "urgency", "appellant_type"):
+                value = self.rows["appeal"][""].get(name)
+                if name in ("category_id", "urgency") or value != self.before.get(name):
+                    self._say(self.fields[name], self._value(name, value))
+        if verb == "assign":
+            self._say("主办单位", str(data.get("unit", "")))
+            self._say("文号", self._assignment("letter_number"))
+            self._say("应办结", self._due())
+        if verb in ("answer", "sign_off"):
+            self._say("办理结果", self.names.outcome_name(self._assignment("outcome")))
+        if verb == "sign_for":
+            self._say("经办人", self._assignment("handler_name"))
+        if verb == "answer_directly":
+            outcome = self.rows["appeal"][""].get("outcome", "")
+            self._say("办理结果", self.names.outcome_name(outcome))
+        if verb == "progress":
+            planned = _moment(_row(self.set, "assignment").get("planned_at"))
+            self._say("计划办结", shown(planned) if planned else "")
+        if verb == "receive":
+            self._say("签收单位", self.reader.unit_name(int(self._assignment("unit_id") or 0)))
+        review_on = appeal.get("hold_review_on")
+        if review_on:
+            self._say("下次复核", str(review_on))
+        if verb == "review" and appeal.get("call_exempt"):
+            self._say("回访", "免回访（咨询件未抽中）")
+        if verb == "call_back" and appeal.get("undetermined"):
+            self._say("下一步", "不再重办，待认定")
+        self._data()
+
+    def _data(self) -> None:
+        data, verb = self.data, self.ink.verb
+        if way := data.get("way"):
+            self._say("方式", self.reader.ways.get(way, way))
+        if "contacted" in data:
+            self._say("承办单位是否联系", "是" if data["contacted"] else "否")
+        if solved := data.get("solved"):
+            self._say("是否解决", SOLVED.get(solved, solved))
+        if satisfaction := data.get("satisfaction"):
+            self._say("是否满意", SATISFACTION.get(satisfaction, satisfaction))
+        if reason := data.get("reason"):
+            kind = REASONS.get(verb, "")
+            words = WITHDRAWALS.get(reason) if verb == "withdraw" else None
+            self._say("情形", words or self.names.reason_name(kind, reason))
+        if master := data.get("master"):
+            self._say("合并到", str(master))
+        self._attachments()
+        if data.get("closer_in_unit"):
+            self._say("注意", "销号人人事关系在承办单位")
+        if erases := data.get("erases"):
+            seqs = sorted({item["seq"] for item in erases})
+            self._say("涉及记录", "、".join(f"第{seq}号" for seq in seqs))
+
+    def _attachments(self) -> None:
+        """The names of the files that came with the entry, or how many where they have none."""
+        found: dict[str, list[str]] = {}
+        for place, text in self.ink.texts.items():
+            table, _, rest = place.partition(".")
+            if table == "attachment":
+                key, _, column = rest.partition(".")
+                found.setdefault(key, ["", ""])[column == "caption"] = text.words
+        said = [f"{name}（{caption}）" if caption else name for name, caption in found.values()]
+        if not said and self.data.get("files"):
+            said = [f"{self.data['files']}个"]
+        self._say("附件", "、".join(said))
+
+    def _assignment(self, column: str) -> str:
+        row = self.rows.get("assignment", {}).get(str(self.ink.assignment_id))
+        if row is None:
+            # A hand-off's entry is written before its assignment has a number of its own there.
+            row = _row(self.set, "assignment")
+            key = next(iter(self.set.get("assignment", {})), "")
+            row = self.rows.get("assignment", {}).get(key, row)
+        value = row.get(column)
+        return "" if value is None else str(value)
+
+    def _due(self) -> str:
+        for row in self.set.get("deadline", {}).values():
+            if row.get("stage") in ("answer", "rework"):
+                due = _moment(row.get("due_at"))
+                return shown_end(due) if due else ""
+        return ""
+
+    # -- words -----------------------------------------------------------------------------
+
+    def _corrections(self) -> None:
+        for name in self.data.get("fields", ()):
+            label = self.fields.get(name, name)
+            old, new = (self.ink.texts.get(f"{side}:{name}") for side in ("old", "new"))
+            if name in IDENTITY and not self.knows:
+                self.told.append(Told(label, WITHHELD, quiet=True))
+                continue
+            self.told.append(
+                Told(
+                    label,
+                    _words(new) or "（空）",
+                    quiet=new is not None and new.erased,
+                    old=_words(old) or "（空）",
+                )
+            )
+
+    def _texts(self) -> None:
+        corrected = set(self.data.get("fields", ())) if self.ink.verb == "correct" else set()
+        heard = {told.words for told in self.told}
+        for place, text in self._in_order():
+            column = place.rsplit(".", 1)[-1]
+            if ":" in place or column in NEVER_TOLD or column in corrected:
+                continue
+            if place.startswith("attachment."):
+                continue
+            if self._is_withheld(place, column, text):
+                told = Told(self._label(place, column), WITHHELD, quiet=True)
+            else:
+                words = _words(text)
+                if words in heard and not text.erased:
+                    continue  # the same words stand on the assignment and on the appeal
+                heard.add(words)
+                told = Told(self._label(place, column), words, quiet=text.erased)
+            if told in self.told or told in self.more:
+                continue
+            folded = self.ink.verb in ("register", "carry_over") and "." in place
+            (self.more if folded else self.told).append(told)
+
+    def _in_order(self) -> list[tuple[str, Text]]:
+        """Form order: the columns as the forms list them, the entry's own words last."""
+        order = {name: at for at, name in enumerate(self.fields)}
+        first = ("account", "public_reply", "evidence")
+
+        def key(item: tuple[str, Text]) -> tuple[int, int, str]:
+            place = item[0]
+            column = place.rsplit(".", 1)[-1]
+            if column in first:
+                return (0, first.index(column), place)
+            return (1 if "." in place else 2, order.get(column, 99), place)
+
+        return sorted(self.ink.texts.items(), key=key)
+
+    def _is_withheld(self, place: str, column: str, text: Text) -> bool:
+        if self.knows or text.erased:
+            return False
+        if place.startswith("assignment."):
+            return False  # the unit's own people
+        return text.personal or column in IDENTITY or self._is_talk(place)
+
+    def _is_talk(self, place: str) -> bool:
+        return "." not in place and place != "reason" and self.ink.verb in SPOKEN_WITH
+
+    def _label(self, place: str, column: str) -> str:
+        if "." not in place:
+            return NOTES.get((self.ink.verb, place)) or WORDS.get(place, "说明")
+        return self.fields.get(column, "其他")
+
+    def _value(self, name: str, value: Any) -> str:
+        if name == "category_id":
+            return self.names.category_name(value)
+        words = {"kind": KINDS, "urgency": URGENCIES, "appellant_type": APPELLANT_TYPES}[name]
+        return words.get(value, str(value))
+
+
+def _words(text: Text | None) -> str:
+    """As the screen may show it: a number is always masked here, revealing has its own door."""
+    if text is None:
+        return ""
+    return mask(text.words) if text.personal and not text.erased else text.words
+
+
+def _row(changed: Mapping[str, Any], table: str) -> dict[str, Any]:
+    """The first row of a table that the entry set."""
+    found: dict[str, Any] = next(iter(changed.get(table, {}).values()), {})
+    return found
+
+
+def _moment(value: Any) -> datetime | None:
+    """A payload's moment."""
+    if not value:
+        return None
+    found = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+    return found if found.tzinfo else None
+

@@ -1,0 +1,17 @@
+"""Wiring of the room's pages; the views themselves stand by what they show."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+
+def init_app(app: Flask) -> None:
+    """Register the room's pages."""
+    from . import act_views, desk_views, list_views, register_views, show_views
+    from .nav import init_nav
+    from .pages import blueprint, desk
+
+    _ = (act_views, desk_views, list_views, register_views, show_views)  # hang their routes
+    app.register_blueprint(blueprint)
+    app.register_blueprint(desk)
+    init_nav(app)
