@@ -1,0 +1,1 @@
+"""Attachments: what a file is, where its bytes lie, how it is handed out."""

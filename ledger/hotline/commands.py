@@ -1,0 +1,126 @@
+"""Imports by command: a hotline's orders, an office's old ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+from flask.cli import with_appcontext
+from sqlalchemy import select
+
+from ..appeals.record import Refused
+from ..db import config, db, now
+from ..people.acting import actor_of
+from ..people.actor import Actor, system
+from ..people.models import Person, Unit
+from ..sheets import SheetError
+from .intake import Summary, Taking
+from .old_ledgers import OldLedgers, OldRow
+from .taking import NoSuchChannel, take
+
+
+class CannotImport(click.ClickException):
+    """Nothing could be read: exit 1, one line on standard error."""
+
+
+@click.command("import-orders")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--channel", required=True, help="来源渠道：12345 或 12328")
+@click.option("--office", "office_code", help="牵头办公室编码，默认为本地区的牵头办公室")
+@click.option("--by", "username", help="以哪位人员（用户名）的名义导入，默认为系统")
+@click.option("--opening", is_flag=True, help="期初导入：已答复的工单直接列为已销号（期初）")
+@click.option("--dry-run", is_flag=True, help="试导入：只报告结果，不写入")
+@click.option("--json", "as_json", is_flag=True, help="以JSON输出")
+@with_appcontext
+def import_orders(
+    file: Path,
+    channel: str,
+    office_code: str | None,
+    username: str | None,
+    opening: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """导入热线工单文件（xlsx、csv等），同一工单不重复登记。"""
+    office_id, by = _office(office_code).id, _actor(username)
+
+    def bring(data: bytes) -> Summary:
+        return take(
+            data,
+            file.name,
+            channel=channel,
+            office_id=office_id,
+            by=by,
+            dry_run=dry_run,
+            opening=opening,
+        )
+
+    _run(file, bring, dry_run=dry_run, as_json=as_json)
+
+
+@click.command("import-ledger")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--office", "office_code", help="牵头办公室编码，默认为本地区的牵头办公室")
+@click.option("--by", "username", help="以哪位人员（用户名）的名义导入，默认为系统")
+@click.option("--dry-run", is_flag=True, help="试导入：只报告结果，不写入")
+@click.option("--json", "as_json", is_flag=True, help="以JSON输出")
+@with_appcontext
+def import_ledger(
+    file: Path, office_code: str | None, username: str | None, dry_run: bool, as_json: bool
+) -> None:
+    """期初导入：接管本办公室原有的诉求台账，已销号的列为已销号（期初）。"""
+    office_id = _office(office_code).id
+    taking = Taking[OldRow](OldLedgers(office_id), office_id=office_id, by=_actor(username))
+
+    def bring(data: bytes) -> Summary:
+        return (taking.weigh if dry_run else taking.take)(data, file.name)
+
+    _run(file, bring, dry_run=dry_run, as_json=as_json)
+
+
+def _run(file: Path, bring: Callable[[bytes], Summary], *, dry_run: bool, as_json: bool) -> None:
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise CannotImport(f"读不到文件“{file.name}”：{error.strerror}") from error
+    try:
+        summary = bring(data)
+    except (SheetError, NoSuchChannel) as error:
+        raise CannotImport(str(error)) from error
+    except Refused as error:
+        raise CannotImport(f"该人员不能登记诉求：{error.reason}") from error
+    if as_json:
+        click.echo(json.dumps(summary.as_dict(), ensure_ascii=False))
+        return
+    click.echo(
+        f"{'试导入' if dry_run else '导入'}：共{summary.rows}行，新登记{summary.created}件，"
+        f"已存在{summary.repeated}件，内容不一致{summary.conflicts}件，未导入{summary.rejected}行"
+    )
+    for problem in summary.problems:
+        click.echo(f"  第{problem.row}行 {problem.reason}")
+
+
+def _office(code: str | None) -> Unit:
+    offices = select(Unit).where(Unit.is_office.is_(True)).order_by(Unit.id)
+    wanted = (
+        offices.where(Unit.code == code)
+        if code
+        else offices.where(Unit.region_code == config().region)
+    )
+    found = db.session.scalar(wanted.limit(1))
+    if found is None:
+        if code:
+            raise CannotImport(f"没有编码为“{code}”的牵头办公室")
+        raise CannotImport("本地区还没有牵头办公室，请先执行 ledger db upgrade")
+    return found
+
+
+def _actor(username: str | None) -> Actor:
+    if not username:
+        return system("工单导入")
+    person = db.session.scalar(select(Person).where(Person.username == username.casefold()))
+    if person is None or not person.active:
+        raise CannotImport(f"没有用户名为“{username}”的在用人员")
+    return actor_of(person, now())

@@ -1,0 +1,269 @@
+"""The engine of every import that a person may repeat: each row once, whatever is sent how often.
+
+A kind of file says what a row means, which rows are known already, and how one is brought in.
+The engine decides: new rows are created, the same again is repeated, the same key with another
+matter is a conflict that changes nothing, and what cannot be taken is rejected with its reason.
+Rows go in by batches, each its own transaction and each row its own savepoint, so that a file cut
+off in the middle can simply be sent again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Generic, Protocol, TypeVar
+
+from sqlalchemy.exc import IntegrityError
+
+from .. import sheets
+from ..appeals.record import Invalid
+from ..db import db, writing
+from ..people.actor import Actor
+from .models import ImportLine, ImportRun
+
+BATCH = 100
+"""Rows a transaction: short enough that nobody waits for an import, long enough to be quick."""
+
+REPEATED = "已存在"
+CONFLICT = "内容不一致"
+REJECTED = "未导入"
+
+
+class Unusable(ValueError):
+    """The row cannot be taken; the message says why, for whoever mends the file."""
+
+
+class Item(Protocol):
+    """A row understood."""
+
+    @property
+    def key(self) -> str:
+        """What it is known by, among files of its kind."""
+
+    @property
+    def matter(self) -> str:
+        """Digest of what must be equal for two rows of one key to be the same."""
+
+    @property
+    def words(self) -> str:
+        """How it is called on screen: a number or a name."""
+
+    @property
+    def text(self) -> dict[str, str]:
+        """Title and content, for laying a conflict side by side."""
+
+
+T = TypeVar("T", bound=Item)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the ledger has under a key."""
+
+    matter: str
+    appeal_id: int | None = None
+
+
+class Kind(Protocol[T]):
+    """A kind of file."""
+
+    code: str
+    channel: str
+    columns: sheets.Columns
+    required: tuple[str, ...]
+
+    def understand(self, row: sheets.Row) -> T:
+        """Raises Unusable."""
+
+    def known(self, items: Sequence[T]) -> dict[str, Standing]:
+        """What of these stands already, by key. Reads only."""
+
+    def prepare(self, items: Sequence[T]) -> None:
+        """Load what bringing these in will need, once a batch."""
+
+    def bring(self, item: T, *, by: Actor, at: datetime) -> Standing:
+        """Create it. Raises Invalid; Refused where `by` may not."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    row: int
+    reason: str
+
+
+@dataclass
+class Summary:
+    """What came of a file. `problems` names conflicting and rejected rows."""
+
+    rows: int = 0
+    created: int = 0
+    repeated: int = 0
+    conflicts: int = 0
+    rejected: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    run_id: int | None = None
+
+    def as_dict(self) -> dict[str, object]:
+        found = asdict(self)
+        found.pop("run_id")
+        return found
+
+    def add(self, other: Summary) -> None:
+        for name in COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.problems += other.problems
+
+
+COUNTS = ("rows", "created", "repeated", "conflicts", "rejected")
+_COUNTED = {"conflict": "conflicts"}
+
+
+class Taking(Generic[T]):
+    """One file of one kind, taken in or tried."""
+
+    def __init__(self, kind: Kind[T], *, office_id: int, by: Actor) -> None:
+        self.kind = kind
+        self.office_id = office_id
+        self.by = by
+
+    def open(self, data: bytes, filename: str) -> sheets.Sheet:
+        """Raises SheetError in Chinese where there is no such table in it."""
+        return sheets.read(data, filename, self.kind.columns, required=self.kind.required)
+
+    def weigh(self, data: bytes, filename: str) -> Summary:
+        """试导入: what would come of it. Writes nothing."""
+        summary = Summary()
+        seen: dict[str, str] = {}
+        for batch in self._batches(self.open(data, filename)):
+            items = [item for _, item in batch if not isinstance(item, str)]
+            known = self.kind.known(items)
+            for row, item in batch:
+                line = ImportLine(row_number=row, outcome="rejected", reason="")
+                if isinstance(item, str):
+                    line.reason = f"{REJECTED}：{item}"
+                else:
+                    standing = known.get(item.key)
+                    matter = standing.matter if standing else seen.get(item.key)
+                    if matter is None:
+                        seen[item.key] = item.matter
+                        line.outcome = "created"
+                    else:
+                        _compare(line, item, matter)
+                _count(summary, line)
+            db.session.rollback()
+        return summary
+
+    def take(self, data: bytes, filename: str) -> Summary:
+        """Bring it in. Opens and commits its own write transactions. Raises SheetError, Refused."""
+        sheet = self.open(data, filename)
+        summary = Summary(run_id=self._begin(data, filename))
+        for batch in self._batches(sheet):
+            summary.add(self._take_batch(batch, summary.run_id))
+        self._finish(summary)
+        return summary
+
+    def _batches(self, sheet: sheets.Sheet) -> Iterator[list[tuple[int, T | str]]]:
+        rows = iter(sheet)
+        while some := list(islice(rows, BATCH)):
+            yield list(self._understood(some))
+
+    def _understood(self, rows: Iterable[sheets.Row]) -> Iterator[tuple[int, T | str]]:
+        for row in rows:
+            if row.problems:
+                yield row.number, "；".join(row.problems)
+                continue
+            try:
+                yield row.number, self.kind.understand(row)
+            except Unusable as problem:
+                yield row.number, str(problem)
+
+    def _begin(self, data: bytes, filename: str) -> int:
+        with writing() as at:
+            run = ImportRun(
+                kind=self.kind.code,
+                channel=self.kind.channel,
+                office_id=self.office_id,
+                file_name=filename[-200:],
+                file_sha256=hashlib.sha256(data).hexdigest(),
+                begun_at=at,
+                by_id=self.by.id,
+                by_name=self.by.name,
+            )
+            db.session.add(run)
+            db.session.commit()
+            return run.id
+
+    def _take_batch(self, batch: list[tuple[int, T | str]], run_id: int | None) -> Summary:
+        done = Summary()
+        with writing() as at:
+            # Whoever is signed in is read in the same session and must stay in it.
+            before = set(db.session)
+            items = [item for _, item in batch if not isinstance(item, str)]
+            known = self.kind.known(items)
+            self.kind.prepare(items)
+            for number, item in batch:
+                line = ImportLine(run_id=run_id, row_number=number, outcome="rejected", reason="")
+                if isinstance(item, str):
+                    line.reason = f"{REJECTED}：{item}"
+                else:
+                    self._settle(item, line, known, at)
+                line.reason = line.reason[:500]
+                _count(done, line)
+                db.session.add(line)
+            db.session.commit()
+            for row in set(db.session) - before:
+                db.session.expunge(row)
+        return done
+
+    def _settle(self, item: T, line: ImportLine, known: dict[str, Standing], at: datetime) -> None:
+        line.order_number = item.words[:140]
+        standing = known.get(item.key)
+        if standing is None:
+            try:
+                # A row that fails leaves nothing behind, the others of its batch stand.
+                with db.session.begin_nested():
+                    standing = self.kind.bring(item, by=self.by, at=at)
+            except Invalid as problem:
+                line.reason = f"{REJECTED}：{problem.reason}"
+                return
+            except IntegrityError:
+                # Another import brought it in the meantime (PostgreSQL; SQLite's lock forbids it).
+                known.update(self.kind.known([item]))
+                if item.key not in known:
+                    raise
+            else:
+                known[item.key] = standing
+                line.outcome, line.appeal_id = "created", standing.appeal_id
+                return
+            standing = known[item.key]
+        line.appeal_id = standing.appeal_id
+        _compare(line, item, standing.matter)
+
+    def _finish(self, summary: Summary) -> None:
+        with writing():
+            run = db.session.get_one(ImportRun, summary.run_id)
+            for name in COUNTS:
+                setattr(run, name, getattr(summary, name))
+            run.finished = True
+            db.session.commit()
+
+
+def _compare(line: ImportLine, item: Item, matter: str) -> None:
+    if matter == item.matter:
+        line.outcome, line.reason = "repeated", REPEATED
+        return
+    line.outcome = "conflict"
+    line.reason = f"{CONFLICT}：{item.words}已登记，内容与原来不同"
+    line.theirs = json.dumps(item.text, ensure_ascii=False)
+
+
+def _count(done: Summary, line: ImportLine) -> None:
+    done.rows += 1
+    name = _COUNTED.get(line.outcome, line.outcome)
+    setattr(done, name, getattr(done, name) + 1)
+    if line.outcome in ("conflict", "rejected"):
+        done.problems.append(Problem(line.row_number, line.reason))

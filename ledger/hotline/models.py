@@ -1,0 +1,57 @@
+"""What became of a file that was imported, row by row, for the person who has to settle it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from ..db import Base, Id, Secret, code, pk
+
+
+class ImportRun(Base):
+    """One file taken in, or tried."""
+
+    __tablename__ = "import_run"
+
+    id: Mapped[pk]
+    kind: Mapped[code]
+    channel: Mapped[code]
+    office_id: Mapped[int] = mapped_column(ForeignKey("unit.id"), index=True)
+    file_name: Mapped[str] = mapped_column(String(200))
+    file_sha256: Mapped[str] = mapped_column(String(64))
+    begun_at: Mapped[datetime]
+    by_id: Mapped[int | None] = mapped_column(Id, index=True)
+    by_name: Mapped[str] = mapped_column(String(100))
+    rows: Mapped[int] = mapped_column("row_count", Integer, default=0)
+    created: Mapped[int] = mapped_column(Integer, default=0)
+    repeated: Mapped[int] = mapped_column(Integer, default=0)
+    conflicts: Mapped[int] = mapped_column(Integer, default=0)
+    rejected: Mapped[int] = mapped_column(Integer, default=0)
+    finished: Mapped[bool] = mapped_column(Boolean, default=False)
+
+    lines: Mapped[list[ImportLine]] = relationship(
+        back_populates="run", order_by="ImportLine.row_number"
+    )
+
+
+class ImportLine(Base):
+    """A row that did not simply become an appeal, or the appeal it became."""
+
+    __tablename__ = "import_line"
+    __table_args__ = (Index("ix_import_line_run", "run_id", "outcome", "row_number"),)
+
+    id: Mapped[pk]
+    run_id: Mapped[int] = mapped_column(ForeignKey("import_run.id"))
+    row_number: Mapped[int] = mapped_column(Integer)
+    outcome: Mapped[code]  # created, repeated, conflict, rejected
+    reason: Mapped[str] = mapped_column(String(500), default="")
+    order_number: Mapped[str] = mapped_column(String(140), default="")
+    appeal_id: Mapped[int | None] = mapped_column(ForeignKey("appeal.id"), index=True)
+    theirs: Mapped[str | None] = mapped_column(Secret("import_line.theirs"))
+    """Title and content of a conflicting row, for the two to be laid side by side."""
+    settled_at: Mapped[datetime | None]
+    settled_by_id: Mapped[int | None] = mapped_column(Id)
+
+    run: Mapped[ImportRun] = relationship(back_populates="lines")

@@ -1,0 +1,1 @@
+"""Words to tokens, and the index of appeals by them."""

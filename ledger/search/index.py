@@ -1,0 +1,39 @@
+"""Keeping the tokens: written in the transaction that changes the appeal, never later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import text
+
+from ..db import db
+from .tokens import tokens
+
+_PUT = text(
+    "INSERT INTO search_text (appeal_id, common, sealed) VALUES (:appeal_id, :common, :sealed)"
+    " ON CONFLICT (appeal_id) DO UPDATE SET common = excluded.common, sealed = excluded.sealed"
+)
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The words of one appeal. See ddl.search_text for the two."""
+
+    appeal_id: int
+    common: tuple[str, ...]
+    sealed: tuple[str, ...] = ()
+
+
+def put(*found: Texts) -> None:
+    """Index these appeals, in place of what was indexed of them before. The caller commits."""
+    put_all(found)
+
+
+def put_all(found: Iterable[Texts]) -> None:
+    rows = [
+        {"appeal_id": one.appeal_id, "common": tokens(one.common), "sealed": tokens(one.sealed)}
+        for one in found
+    ]
+    if rows:
+        db.session.execute(_PUT, rows)

@@ -1,0 +1,79 @@
+"""Which characters of a shown text were asked for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from .tokens import DROPPED, fold
+
+Piece = tuple[str, bool]
+"""A stretch of text, and whether it is a hit."""
+
+ROUND = 24
+"""Characters shown before a hit; twice as many after it."""
+
+
+def mark(text: str, terms: Iterable[str]) -> list[Piece]:
+    """The text in pieces, hits apart, for terms folded by `tokens.read`."""
+    found: list[Piece] = []
+    done = 0
+    for start, end in _hits(text, terms):
+        if start > done:
+            found.append((text[done:start], False))
+        found.append((text[start:end], True))
+        done = end
+    if done < len(text):
+        found.append((text[done:], False))
+    return found
+
+
+def snippet(text: str, terms: Iterable[str], around: int = ROUND) -> list[Piece]:
+    """What stands about the first hit of a long text, in pieces; empty where there is none."""
+    wanted = tuple(terms)
+    hits = _hits(text, wanted)
+    if not hits:
+        return []
+    start = max(0, hits[0][0] - around)
+    end = min(len(text), max(hits[0][1], hits[0][0] + 2 * around))
+    pieces = mark(" ".join(text[start:end].split()), wanted)
+    if start:
+        pieces.insert(0, ("…", False))
+    if end < len(text):
+        pieces.append(("…", False))
+    return pieces
+
+
+def _hits(text: str, terms: Iterable[str]) -> list[tuple[int, int]]:
+    """Stretches of the text that hold a term, in order, none touching another."""
+    folded, origin = _folded(text)
+    covered: list[tuple[int, int]] = []
+    for term in terms:
+        at = folded.find(term)
+        while term and at >= 0:
+            covered.append((origin[at], origin[at + len(term) - 1] + 1))
+            at = folded.find(term, at + 1)
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(covered):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _folded(text: str) -> tuple[str, list[int]]:
+    """The text folded character by character, and where each character came from."""
+    parts: list[str] = []
+    origin: list[int] = []
+    for index, character in enumerate(text):
+        part = _one(character)
+        parts.append(part)
+        origin += [index] * len(part)
+    return "".join(parts), origin
+
+
+@lru_cache(maxsize=8192)
+def _one(character: str) -> str:
+    # Folding strips a blank; here it still has to part two words, and no term holds a line's end.
+    return "" if ord(character) in DROPPED else fold(character) or "\n"
