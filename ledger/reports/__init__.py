@@ -1,0 +1,1 @@
+"""Figures, bulletins, exports and printed forms."""

@@ -1,0 +1,1 @@
+"""Urging, supervision orders, instructions."""

@@ -1,0 +1,168 @@
+"""`ledger serve`: the web server and the worker under one roof, stopped together.
+
+The supervisor starts both as processes of their own session, so that Ctrl-C reaches it alone and
+it can end them in order. Whoever loses its parent ends by itself: nothing is left behind, also
+where the supervisor was killed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+BACKLOG = 2048
+BACKPRESSURE = 1024
+"""Connections a web process holds at once. Browsers keep several open each without using them, so
+a small number would let a few dozen idle ones shut everybody else out."""
+
+STOP_SECONDS = 25
+"""How long the web server and the worker may finish what they have in hand."""
+
+_PR_SET_PDEATHSIG = 1
+
+
+class AddressTaken(OSError):
+    """Somebody else listens there already."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where to listen."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
+        return f"http://{host}:{self.port}"
+
+
+def die_with_parent(sent: signal.Signals = signal.SIGTERM) -> None:
+    """Have the kernel send this process a signal when its parent ends (Linux; else nothing)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(sent))
+
+
+def check_free(place: Place) -> None:
+    """Raises AddressTaken, or OSError where the host is none of this machine's."""
+    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((place.host, place.port))
+        except OSError as error:
+            raise AddressTaken(str(error)) from error
+
+
+def supervise(
+    web: Sequence[str], worker: Sequence[str], place: Place, when_up: Callable[[], None]
+) -> int:
+    """Run both until told to stop or one of them ends; gives the exit code of the whole.
+
+    `when_up` is called once the web answers. After SIGINT or SIGTERM the code is 0.
+    """
+    told: list[int] = []
+
+    def tell(number: int, _frame: FrameType | None) -> None:
+        told.append(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, tell)
+    children = [_start(web), _start(worker)]
+    try:
+        up = False
+        while not told:
+            ended = [child.poll() for child in children]
+            if any(code is not None for code in ended):
+                return next(code for code in ended if code is not None) or 1
+            if not up and _answers(place):
+                up = True
+                when_up()
+            time.sleep(0.2)
+        return 0
+    finally:
+        _stop(children)
+
+
+def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603  # our own interpreter with our own arguments
+        command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=die_with_parent
+    )
+
+
+def _stop(children: Sequence[subprocess.Popen[bytes]]) -> None:
+    for child in children:
+        if child.poll() is None:
+            child.terminate()
+    end = time.monotonic() + STOP_SECONDS
+    for child in children:
+        try:
+            child.wait(max(end - time.monotonic(), 0.1))
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def _answers(place: Place) -> bool:
+    try:
+        with urllib.request.urlopen(f"{place.url}/healthz", timeout=2) as answer:  # noqa: S310
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def serve_web(place: Place, root: Path, workers: int, blocking_threads: int) -> None:
+    """The web server itself, until a signal. No access log: addresses carry what was searched."""
+    from granian import Granian
+    from granian.constants import HTTPModes, Interfaces
+    from granian.log import LogLevels
+
+    Granian(
+        "wsgi:app",
+        address=place.host,
+        port=place.port,
+        interface=Interfaces.WSGI,
+        workers=workers,
+        blocking_threads=blocking_threads,
+        http=HTTPModes.http1,
+        websockets=False,
+        backlog=BACKLOG,
+        backpressure=BACKPRESSURE,
+        log_access=False,
+        log_level=LogLevels.warning,
+        log_dictconfig=_LOGS,
+        respawn_failed_workers=True,
+        workers_kill_timeout=STOP_SECONDS - 5,
+    ).serve(target_loader=partial(load_app, str(root)), wrap_loader=False)
+
+
+def load_app(root: str) -> Any:
+    """In each web process: the application, and an end with the parent."""
+    import importlib
+
+    die_with_parent(signal.SIGKILL)
+    sys.path.insert(0, root)
+    return importlib.import_module("wsgi").app
+
+
+_LOGS: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr"}},
+    "loggers": {
+        "_granian": {"handlers": ["console"], "level": "WARNING", "propagate": False},
+        "granian.access": {"handlers": [], "level": "CRITICAL", "propagate": False},
+    },
+}
