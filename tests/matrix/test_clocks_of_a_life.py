@@ -1,0 +1,287 @@
+"""Whatever is done in whatever order: which clocks run, and which assignment leads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+import engines
+from cast import Cast, lay_cast
+from ledger.appeals.lifecycle import ENDS, OPEN_ASSIGNMENT, STATES, label
+from ledger.appeals.models import Appeal
+from ledger.appeals.record import MAIN_CLOCK, NEVER, Refused
+from ledger.catalogue.queries import catalogue
+from ledger.db import db
+from ledger.people.actor import Actor, system
+
+Step = Callable[[Appeal, Callable[[str], Actor], datetime], Any]
+
+START = datetime(2022, 4, 18, 1, 30, tzinfo=UTC)
+"""A Monday morning in Shanghai, two weeks before a holiday with make-up workdays."""
+
+
+def _unit(key: str) -> Any:
+    from ledger.people.models import Unit
+
+    return db.session.scalars(select(Unit).where(Unit.code == key)).one()
+
+
+def _accept(urgency: str) -> Step:
+    def step(a: Appeal, who: Callable[[str], Actor], at: datetime) -> None:
+        found = next(iter(catalogue().categories))
+        a.accept(by=who("zhou"), at=at, category_id=found, urgency=urgency)
+
+    return step
+
+
+def _assign(code: str) -> Step:
+    return lambda a, who, at: a.assign(_unit(code), by=who("zhou"), at=at)
+
+
+def _answer(by: str, outcome: str) -> Step:
+    return lambda a, who, at: a.answer(
+        outcome, "已办理。", "您好，已按规定办理完毕。", evidence="现场核实", by=who(by), at=at
+    )
+
+
+def _call(satisfaction: str) -> Step:
+    return lambda a, who, at: a.call_back(
+        by=who("tang"),
+        at=at,
+        contacted=True,
+        solved="solved",
+        satisfaction=satisfaction,
+        words="不满意的意见",
+    )
+
+
+def _receive(a: Appeal, who: Callable[[str], Actor], at: datetime) -> None:
+    for assignment in a.assignments:
+        if assignment.state == "offered":
+            a.receive(assignment, by=system(), at=at)
+            return
+
+
+def _uphold(a: Appeal, who: Callable[[str], Actor], at: datetime) -> None:
+    reason = "explained_unsatisfied" if a.undetermined else "unreachable"
+    a.uphold(reason, "依据", by=who("ma"), at=at)
+
+
+def _set_due(a: Appeal, who: Callable[[str], Actor], at: datetime) -> None:
+    if a.state not in ENDS:
+        a.set_due(at + timedelta(days=5), "核定", by=who("zhou"), at=at)
+
+
+STEPS: dict[str, Step] = {
+    "accept": _accept("normal"),
+    "accept critical": _accept("critical"),
+    "correct": lambda a, who, at: a.correct(
+        {"urgency": "urgent" if a.urgency != "urgent" else "normal"}, "有误", by=who("zhou"), at=at
+    ),
+    "assign bureau": _assign("360734-jt"),
+    "assign police": _assign("360734-ga"),
+    "sign": lambda a, who, at: a.sign_for(by=who("chen"), at=at),
+    "contact": lambda a, who, at: a.contact("phone", "已联系", by=who("chen"), at=at),
+    "progress": lambda a, who, at: a.progress("协调中", by=who("chen"), at=at),
+    "receive": _receive,
+    "answer": _answer("chen", "resolved"),
+    "answer police": _answer("he", "resolved"),
+    "answer explained": _answer("chen", "explained"),
+    "recall": lambda a, who, at: a.recall("改派", by=who("zhou"), at=at),
+    "send back": lambda a, who, at: a.send_back("缺佐证", by=who("zhou"), at=at),
+    "review": lambda a, who, at: a.review(by=who("zhou"), at=at),
+    "attempt": lambda a, who, at: a.attempt("phone", "未接", by=who("tang"), at=at),
+    "satisfied": _call("satisfied"),
+    "unsatisfied": _call("unsatisfied"),
+    "uphold": _uphold,
+    "close": lambda a, who, at: a.close(by=who("wu"), at=at),
+    "refuse": lambda a, who, at: a.refuse_closing("assigned", "未解决", by=who("wu"), at=at),
+    "recall again": lambda a, who, at: a.refuse_closing(
+        "reviewed", "回访存疑", by=who("wu"), at=at
+    ),
+    "hold": lambda a, who, at: a.hold("等待", at + timedelta(days=7), by=who("zhou"), at=at),
+    "resume": lambda a, who, at: a.resume("已回复", by=who("zhou"), at=at),
+    "reopen": lambda a, who, at: a.reopen("再次反映", by=who("zhou"), at=at),
+    "withdraw": lambda a, who, at: a.withdraw("void", "重复", by=who("zhou"), at=at),
+    "decline": lambda a, who, at: a.decline("other_region", "已告知", by=who("zhou"), at=at),
+    "set due": _set_due,
+    "merge": lambda a, who, at: a.merge(_master(), "同一事项", by=who("zhou"), at=at),
+    "unmerge": lambda a, who, at: a.unmerge("并非同一事项", by=who("zhou"), at=at),
+}
+
+FORWARD = (
+    "accept",
+    "assign bureau",
+    "sign",
+    "answer",
+    "review",
+    "satisfied",
+    "close",
+)
+"""Drawn more often than their share, so that lives get somewhere."""
+
+
+def _master() -> Appeal:
+    return db.session.scalars(
+        select(Appeal).where(Appeal.title == "主件").order_by(Appeal.id)
+    ).one()
+
+
+def _check(appeal: Appeal, told: list[str]) -> None:
+    state = appeal.state
+    running = appeal.running()
+    stages = sorted(d.stage for d in running)
+    where = f"{told}: {state}, {stages}"
+    main = appeal.main_clock()
+    leads = [a for a in appeal.assignments if a.part == "lead" and a.state in OPEN_ASSIGNMENT]
+    assert len(leads) <= 1, where
+    assert appeal.due_at == (main.due_at if main else NEVER), where
+    assert appeal.is_open == (state not in ENDS), where
+    assert label(state) and STATES[state], where
+    paused = [d for d in appeal.deadlines if d.ended_as == "paused"]
+    assert bool(paused) <= (state == "held"), where
+    assert (appeal.held_from != "") == (state == "held"), where
+    for clock in running:
+        assert clock.started_at <= clock.due_at or clock.original_due_at < clock.due_at, where
+        assert clock.sentence, where
+    if state in ENDS:
+        assert not running, where
+        assert not leads, where
+        return
+    if state == "assigned":
+        assert leads == [appeal.lead], where
+        lead = leads[0]
+        assert appeal.lead_unit_id == lead.unit_id, where
+        assert {d.assignment for d in running} == {lead}, where
+        assert set(stages) <= {"sign", "contact", "report", "answer", "rework"}, where
+        assert stages.count("answer") + stages.count("rework") == 1, where
+        assert len(stages) == len(set(stages)), where
+        assert ("sign" in stages) <= (lead.state == "offered"), where
+        return
+    if state == "held":
+        assert stages == ["hold_review"], where
+        return
+    assert not leads, where
+    wanted = list(MAIN_CLOCK[state])
+    if state == "reviewed" and appeal.kind == "consult":
+        assert stages in ([], wanted), where
+    else:
+        assert stages == wanted, where
+    if state == "accepted":
+        assert appeal.lead is None, where
+        assert appeal.caller_id is None and not appeal.undetermined, where
+
+
+@pytest.fixture(scope="module")
+def lives(tmp_path_factory: pytest.TempPathFactory) -> Cast:
+    """One ledger for all examples: each life is rolled back."""
+    home = tmp_path_factory.mktemp("lives")
+    app: Flask = engines.application(engines.fresh("sqlite", home), home)
+    return lay_cast(app)
+
+
+step_names = st.one_of(st.sampled_from(FORWARD), st.sampled_from(sorted(STEPS)))
+
+
+@settings(
+    max_examples=80,
+    # A life is readable as it is, and each costs a second: no shrinking.
+    phases=[Phase.explicit, Phase.generate],
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    st.lists(st.tuples(step_names, st.integers(1, 60)), min_size=4, max_size=30),
+    st.sampled_from(["help", "consult"]),
+)
+def test_in_every_life_the_right_clocks_run(
+    lives: Cast, steps: list[tuple[str, int]], kind: str
+) -> None:
+    _live(lives, steps, kind)
+
+
+ALL_THE_WAY = ["accept", "assign bureau", "sign", "answer", "review", "satisfied", "close"]
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        # Unmerging forgets that the firm was dissatisfied before.
+        [*ALL_THE_WAY[:3], "answer explained", "review", "unsatisfied", "merge", "unmerge",
+         *ALL_THE_WAY[1:]],
+        # What was signed for while held is not asked for again.
+        ["accept", "assign bureau", "hold", "sign", "contact", "resume", "answer", "review"],
+        # A second hold resumes its own clocks only.
+        ["accept", "hold", "resume", "assign bureau", "hold", "resume", "answer"],
+        # Recalled, and handed to the same unit again.
+        ["accept", "assign bureau", "sign", "recall", "assign bureau", "sign", "answer", "review"],
+        # Two rounds, then no rework is owed.
+        [*ALL_THE_WAY[:5], *(["unsatisfied", "answer", "review"] * 2), "unsatisfied", "uphold",
+         "close"],
+        # Ended while held, and begun anew.
+        ["accept", "assign bureau", "hold", "withdraw", "reopen", "hold", "resume",
+         "assign police", "answer police", "review", "satisfied", "close"],
+        # The closer refuses: a new round with a new assignment.
+        [*ALL_THE_WAY[:6], "refuse", "answer", "review", "satisfied", "recall again",
+         "satisfied", "close", "reopen", "assign police"],
+        ["set due", "accept", "set due", "correct", "assign bureau", "set due", "hold",
+         "set due", "resume", "answer", "send back", "answer"],
+    ],
+)  # fmt: skip
+def test_lives_that_went_wrong_once(lives: Cast, steps: list[str]) -> None:
+    done = _live(lives, [(name, 3) for name in steps], "help")
+    assert done == steps, "each step of these could be done"
+
+
+def _live(cast: Cast, steps: list[tuple[str, int]], kind: str) -> list[str]:
+    """Do what the table allows of `steps`, hours apart; what was done."""
+    from ledger.appeals.intake import Registration
+
+    told: list[str] = []
+    with cast.app.app_context():
+        actors: dict[str, Actor] = {}
+
+        def who(name: str) -> Actor:
+            return actors.setdefault(name, cast.actor(name, START))
+
+        at = START
+        try:
+            for title in ("主件", "本件"):
+                appeal = Appeal.register(
+                    Registration(
+                        appellant_name="顺达物流",
+                        content="收费站入口关闭",
+                        channel="visit",
+                        received_at=at,
+                        title=title,
+                        kind=kind,
+                        phone="13807970001",
+                    ),
+                    office=cast.unit("office"),
+                    by=who("lin"),
+                    at=at,
+                )
+            db.session.flush()
+            _check(appeal, told)
+            for name, hours in steps:
+                at += timedelta(hours=hours)
+                db.session.flush()
+                try:
+                    STEPS[name](appeal, who, at)
+                except Refused:
+                    continue
+                if name != "receive" or told != []:
+                    told.append(name)
+                _check(appeal, told)
+        finally:
+            db.session.rollback()
+            db.session.remove()
+    return told

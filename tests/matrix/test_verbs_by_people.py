@@ -1,0 +1,203 @@
+"""Every implemented verb, in every state that can be reached, by everybody of the cast.
+
+What the table allows succeeds and writes one entry (and is rolled back); what it refuses raises
+with the table's status and leaves no row changed.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from cast import PEOPLE, Cast
+from ledger.appeals import lifecycle
+from ledger.appeals.lifecycle import ENDS, OPEN
+from ledger.appeals.models import Appeal
+from ledger.appeals.record import Refused
+from ledger.catalogue.queries import catalogue
+from ledger.db import db, now
+from ledger.files.models import Attachment
+from ledger.people.actor import Actor, system
+from ledger.trail.models import Entry
+
+Doing = Callable[[Appeal, Actor, datetime], Any]
+
+STATES = sorted((OPEN | ENDS) - {"joined"})
+
+
+def _reason(kind: str) -> str:
+    return next(code for k, code in catalogue().reasons if k == kind)
+
+
+def _uphold(appeal: Appeal, by: Actor, at: datetime) -> None:
+    reason = "explained_unsatisfied" if appeal.undetermined else "unreachable"
+    appeal.uphold(reason, "三次联系未接通", by=by, at=at)
+
+
+def _file() -> Attachment:
+    return Attachment(
+        stored_name=secrets.token_hex(16),
+        name="照片.jpg",
+        media_type="image/jpeg",
+        size=3,
+        sha256="0" * 64,
+        caption="现场",
+        uploaded_at=now(),
+    )
+
+
+def doings(cast: Cast, master: str) -> dict[str, Doing]:
+    bureau = cast.units["bureau"]
+
+    def merge(appeal: Appeal, by: Actor, at: datetime) -> None:
+        into = db.session.scalars(select(Appeal).where(Appeal.number == master)).one()
+        appeal.merge(into, "同一事项", by=by, at=at)
+
+    def answer(appeal: Appeal, by: Actor, at: datetime) -> None:
+        appeal.answer(
+            "resolved",
+            "已协调收费站恢复通行。",
+            "您好，收费站入口已恢复通行。",
+            evidence="经办人当日现场核实，已通行。",
+            by=by,
+            at=at,
+        )
+
+    def call_back(appeal: Appeal, by: Actor, at: datetime) -> None:
+        appeal.call_back(by=by, at=at, contacted=True, solved="solved", satisfaction="satisfied")
+
+    def accept(appeal: Appeal, by: Actor, at: datetime) -> None:
+        category = next(iter(catalogue().categories))
+        appeal.accept(by=by, at=at, category_id=category, urgency="normal")
+
+    def assign(appeal: Appeal, by: Actor, at: datetime) -> None:
+        from ledger.people.models import Unit
+
+        appeal.assign(db.session.get_one(Unit, bureau), by=by, at=at)
+
+    def receive(appeal: Appeal, by: Actor, at: datetime) -> None:
+        found = [a for a in appeal.assignments if a.state == "offered"]
+        if not found:
+            raise Refused(lifecycle.may("receive", appeal.facts(at), by).status, "没有待签收的。")
+        appeal.receive(found[0], by=by, at=at)
+
+    return {
+        "supplement": lambda a, by, at: a.supplement("又有一车被劝返", by=by, at=at),
+        "attach": lambda a, by, at: a.attach([_file()], by=by, at=at),
+        "ask_details": lambda a, by, at: a.ask_details("请补充车牌号", by=by, at=at),
+        "correct": lambda a, by, at: a.correct({"place": "澄江镇"}, "地点有误", by=by, at=at),
+        "accept": accept,
+        "decline": lambda a, by, at: a.decline(_reason("decline"), "已电话告知", by=by, at=at),
+        "merge": merge,
+        "unmerge": lambda a, by, at: a.unmerge("并非同一事项", by=by, at=at),
+        "assign": assign,
+        "recall": lambda a, by, at: a.recall("改由他单位办理", by=by, at=at),
+        "sign_for": lambda a, by, at: a.sign_for(by=by, at=at, handler_phone="13900000000"),
+        "contact": lambda a, by, at: a.contact("phone", "已联系刘经理", by=by, at=at),
+        "progress": lambda a, by, at: a.progress("正在协调", by=by, at=at),
+        "answer": answer,
+        "send_back": lambda a, by, at: a.send_back("缺少佐证", by=by, at=at),
+        "review": lambda a, by, at: a.review(by=by, at=at),
+        "attempt": lambda a, by, at: a.attempt("phone", "无人接听", by=by, at=at),
+        "call_back": call_back,
+        "uphold": _uphold,
+        "close": lambda a, by, at: a.close(by=by, at=at),
+        "refuse_closing": lambda a, by, at: a.refuse_closing(
+            "assigned", "问题未解决", by=by, at=at
+        ),
+        "tell": lambda a, by, at: a.tell("phone", "已告知", by=by, at=at),
+        "recur": lambda a, by, at: a.recur("又被劝返", by=by, at=at),
+        "hold": lambda a, by, at: a.hold("等待外省", at + timedelta(days=7), by=by, at=at),
+        "resume": lambda a, by, at: a.resume("外省已回复", by=by, at=at),
+        "reopen": lambda a, by, at: a.reopen("问题再次出现", by=by, at=at),
+        "withdraw": lambda a, by, at: a.withdraw("void", "重复登记", by=by, at=at),
+        "receive": receive,
+    }
+
+
+def _appeals(cast: Cast) -> dict[str, str]:
+    """A number for each state, and for each turn within one that changes who may."""
+    found = {state: cast.reach(state) for state in STATES}
+    found["assigned, signed for"] = cast.reach("assigned")
+    cast.do(found["assigned, signed for"], lambda a, at: a.sign_for(by=cast.actor("chen"), at=at))
+    found["recalled"] = cast.reach("assigned")
+    cast.do(found["recalled"], lambda a, at: a.recall("改派", by=cast.actor("zhou"), at=at))
+    explained = cast.reach("assigned")
+    cast.answer(explained, outcome="explained")
+    cast.review(explained)
+    cast.call_back(explained, "unsatisfied")
+    found["undetermined"] = explained
+    rework = cast.reach("reviewed")
+    cast.call_back(rework, "unsatisfied")
+    found["rework"] = rework
+    return found
+
+
+def test_the_verbs_do_what_the_table_says(cast: Cast) -> None:
+    numbers = _appeals(cast)
+    master = cast.register()
+    acts = doings(cast, master)
+    wrong: list[str] = []
+    allowed: set[tuple[str, str]] = set()
+    asked = 0
+    with cast.app.app_context():
+        at = now()
+        actors = {name: cast.actor(name, at) for name in PEOPLE} | {"系统": system()}
+        before = _footprint()
+        for turn, number in numbers.items():
+            find = select(Appeal).where(Appeal.number == number)
+            appeal = db.session.scalars(find).one()
+            known = appeal.facts(at)
+            for name, actor in actors.items():
+                for verb, act in acts.items():
+                    asked += 1
+                    wanted = lifecycle.may(verb, known, actor).status
+                    version = appeal.version
+                    try:
+                        act(appeal, actor, at)
+                    except Refused as refused:
+                        given = refused.status
+                        if db.session.dirty or db.session.new:
+                            wrong.append(f"{turn}: {verb} by {name} was refused and left rows")
+                    else:
+                        given = 200
+                        allowed.add((turn, verb))
+                        verb_row = lifecycle.BY_CODE[verb]
+                        state = "same" if appeal.state == turn else appeal.state
+                        if turn in STATES and state not in verb_row.to:
+                            wrong.append(f"{turn}: {verb} leads to {appeal.state}")
+                        if appeal.version != version + 1:
+                            wrong.append(f"{turn}: {verb} by {name} wrote no single entry")
+                        db.session.rollback()
+                    if given != wanted:
+                        wrong.append(f"{turn}: {verb} by {name} gave {given}, not {wanted}")
+            db.session.rollback()
+        assert _footprint() == before
+    assert asked > 6000
+    assert not wrong, f"{len(wrong)} of {asked}\n" + "\n".join(wrong[:30])
+    assert {verb for _, verb in allowed} == set(acts), "each verb was admitted somewhere"
+
+
+def _footprint() -> tuple[int, list[Any]]:
+    db.session.rollback()
+    entries = db.session.scalar(select(func.count()).select_from(Entry)) or 0
+    rows = db.session.execute(
+        select(Appeal.number, Appeal.version, Appeal.state, Appeal.head).order_by(Appeal.id)
+    ).all()
+    return entries, [tuple(row) for row in rows]
+
+
+@pytest.mark.parametrize("name", ["shen", "an", "xi", "none", "yuan", "yan"])
+def test_strangers_and_administrators_may_nothing(cast: Cast, name: str) -> None:
+    number = cast.reach("confirmed")
+    with cast.app.app_context():
+        at = now()
+        appeal = db.session.scalars(select(Appeal).where(Appeal.number == number)).one()
+        actor = cast.actor(name)
+        open_to = lifecycle.verbs_open_to(appeal.facts(at), actor, lifecycle.BY_CODE)
+        assert open_to == []
