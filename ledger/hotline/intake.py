@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -125,14 +125,29 @@ _COUNTED = {"conflict": "conflicts"}
 class Taking(Generic[T]):
     """One file of one kind, taken in or tried."""
 
-    def __init__(self, kind: Kind[T], *, office_id: int, by: Actor) -> None:
+    def __init__(
+        self,
+        kind: Kind[T],
+        *,
+        office_id: int,
+        by: Actor,
+        mapping: Mapping[str, str] | None = None,
+    ) -> None:
+        """`mapping` (a column's key → field, '' for none) overrules the synonyms."""
         self.kind = kind
         self.office_id = office_id
         self.by = by
+        self.mapping = mapping
 
     def open(self, data: bytes, filename: str) -> sheets.Sheet:
         """Raises SheetError in Chinese where there is no such table in it."""
-        return sheets.read(data, filename, self.kind.columns, required=self.kind.required)
+        return sheets.read(
+            data,
+            filename,
+            self.kind.columns,
+            required=self.kind.required,
+            mapping=self.mapping,
+        )
 
     def weigh(self, data: bytes, filename: str) -> Summary:
         """试导入: what would come of it. Writes nothing."""

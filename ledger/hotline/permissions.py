@@ -1,12 +1,23 @@
-"""Who takes hotlines' files in. Pure."""
+"""Who takes files in. Pure."""
 
 from __future__ import annotations
 
 from ..people.actor import Actor, Seat
 
 IMPORTERS = ("coordinator", "operator")
+CARRIERS = ("coordinator",)
+"""Who may take an old ledger over (lifecycle, carry over)."""
 
 
 def importing_seat(actor: Actor) -> Seat | None:
-    """The office post under which `actor` may import; None where he may not."""
-    return next((seat for seat in actor.seats_as(*IMPORTERS) if seat.is_office), None)
+    """The office post under which `actor` may import orders; None where he may not."""
+    return _office_seat(actor, IMPORTERS)
+
+
+def carrying_seat(actor: Actor) -> Seat | None:
+    """The office post under which `actor` may take an old ledger over; None where he may not."""
+    return _office_seat(actor, CARRIERS)
+
+
+def _office_seat(actor: Actor, roles: tuple[str, ...]) -> Seat | None:
+    return next((seat for seat in actor.seats_as(*roles) if seat.is_office), None)

@@ -1,0 +1,82 @@
+"""The kinds of file that are uploaded, one line each: what it is called, who may, what takes it in.
+
+The pages, the remembered columns and the results know no kind by name; a further kind is a
+further line of `_ROWS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..people.actor import Actor, Seat
+from ..sheets import Columns
+from . import intake, old_ledgers, orders
+from .intake import Taking
+from .old_ledgers import OldLedgers
+from .permissions import carrying_seat, importing_seat
+from .taking import Orders
+
+
+@dataclass(frozen=True)
+class FileKind:
+    """A row of the table. `make` is given the office's id and the channel, '' where none is asked.
+
+    `code` is that of the `intake.Kind` which `make` returns: a run names its kind by it.
+    """
+
+    code: str
+    name: str
+    may: Callable[[Actor], Seat | None]
+    """The seat under which the actor may upload such a file; None where he may not."""
+    columns: Columns
+    required: tuple[str, ...]
+    make: Callable[[int, str], intake.Kind[Any]]
+    asks_channel: bool = False
+    about: str = ""
+    """What comes of a row, for whoever chooses."""
+    counts: str = "件"
+    """The measure word of what a row becomes."""
+
+    def taking(
+        self, *, office_id: int, channel: str, by: Actor, mapping: Mapping[str, str] | None = None
+    ) -> Taking[Any]:
+        """Raises NoSuchChannel."""
+        made = self.make(office_id, channel)
+        return Taking(made, office_id=office_id, by=by, mapping=mapping)
+
+
+class OpeningOrders(Orders):
+    """A hotline's orders taken over: what has been replied to arrives closed."""
+
+    code = "opening_orders"
+
+    def __init__(self, channel: str, office_id: int) -> None:
+        super().__init__(channel, office_id, opening=True)
+
+
+_ROWS = (
+    FileKind(
+        "orders", "热线工单", importing_seat, orders.COLUMNS, Orders.required,
+        lambda office_id, channel: Orders(channel, office_id), asks_channel=True,
+        about="12345、12328等热线平台转来的工单，逐件登记为待受理；原答复写入“补充”，不改变办理状态。",
+    ),
+    FileKind(
+        "opening_orders", "热线工单（期初导入）", carrying_seat, orders.COLUMNS, Orders.required,
+        lambda office_id, channel: OpeningOrders(channel, office_id), asks_channel=True,
+        about="启用台账以前的热线工单：有答复的列为已销号（期初），没有答复的列为待受理。",
+    ),
+    FileKind(
+        "ledger", "原有台账（期初导入）", carrying_seat, old_ledgers.COLUMNS, OldLedgers.required,
+        lambda office_id, _channel: OldLedgers(office_id),
+        about="本办公室原来的诉求台账：已销号的列为已销号（期初），未销号的按承办单位转入，整行留存。",
+    ),
+)  # fmt: skip
+
+KINDS: Mapping[str, FileKind] = {kind.code: kind for kind in _ROWS}
+
+
+def open_to(actor: Actor) -> dict[str, FileKind]:
+    """What this actor may upload, by code."""
+    return {code: kind for code, kind in KINDS.items() if kind.may(actor)}
