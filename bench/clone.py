@@ -23,6 +23,7 @@ from flask import Flask
 from sqlalchemy import Engine, Table, func, select
 
 from ledger import create_app
+from ledger.appeals import indexing
 from ledger.appeals.models import Appeal
 from ledger.appeals.parts import Assignment, Deadline, ExternalOrder
 from ledger.appeals.record import NEVER
@@ -35,6 +36,7 @@ from ledger.firms.models import Firm
 from ledger.hotline.orders import matter_digest
 from ledger.lay import lay
 from ledger.search import ddl as search_ddl
+from ledger.search.index import tokens_of
 from ledger.trail import triggers
 from ledger.trail.canonical import FIELDS, first_prev, moment_text, plain_hash, quick
 from ledger.trail.models import Entry, EntryText, Serial, ledger_id
@@ -64,6 +66,9 @@ OWN_WORDS: Final = frozenset(
     }
 )  # fmt: skip
 """Columns whose words each clone has anew; all other words are the prototype's."""
+
+INDEXED: Final = tuple({*indexing.TOLD, *indexing.IDENTITY, *indexing.HIDDEN})
+"""Columns by which an appeal is found, or which are cut out of what it is found by."""
 
 
 class Making:
@@ -177,6 +182,8 @@ class Prototype:
     span: timedelta
     appeal: RowPlan
     children: list[tuple[type[Base], list[RowPlan]]]
+    told: dict[str, str]
+    confidential: bool
     plated: bool
     firm: bool
     entries: list[EntryPlan]
@@ -235,6 +242,8 @@ class Reader:
             span=entries[-1].at - entries[0].at,
             appeal=self._row(Appeal, row),
             children=children,
+            told={name: row[name] or "" for name in INDEXED},
+            confidential=row["confidential"],
             plated=bool(row["plates"]),
             firm=row["firm_id"] is not None,
             entries=entries,
@@ -528,6 +537,30 @@ class Cloner:
         ):
             row[self.at_of[name]] = value
         batch.add("appeal", row)
+        batch.add("search_text", self._tokens(prototype, making, appeal_id, label))
+
+    def _tokens(
+        self, prototype: Prototype, making: Making, appeal_id: int, label: str
+    ) -> list[Any]:
+        orders = prototype.children[CHILDREN.index(ExternalOrder)][1]
+        found = tokens_of(
+            indexing.texts_of(
+                Appeal(
+                    id=appeal_id,
+                    number=making.number,
+                    label=label,
+                    confidential=prototype.confidential,
+                    external_orders=[
+                        ExternalOrder(order_number=making.order, sub_number="") for _ in orders
+                    ],
+                    **{
+                        name: making.words(name, was) if name in OWN_WORDS else was
+                        for name, was in prototype.told.items()
+                    },
+                )
+            )
+        )
+        return list(found.values())
 
     def _entries(
         self, prototype: Prototype, making: Making, batch: Batch
@@ -592,7 +625,9 @@ class Cloner:
 _ENTRY: Final = _columns(_table(Entry))
 _ORDER: Final = (
     "appeal", "assignment", "deadline", "external_order", "appeal_plate", "entry", "entry_text",
+    "search_text",
 )  # fmt: skip
+_NUMBERED: Final = _ORDER[:-1]
 
 
 def _weights(prototypes: list[Prototype]) -> list[float]:
@@ -619,7 +654,8 @@ def write(engine: Engine, batches: Iterator[Batch]) -> None:
     else:
         driver.execute("SET session_replication_role = replica")
         driver.commit()
-    columns = {table.name: _columns(table) for table in Base.metadata.sorted_tables}
+    tables = [*Base.metadata.sorted_tables, search_ddl.search_text]
+    columns = {table.name: _columns(table) for table in tables}
     for batch in batches:
         if sqlite:
             driver.execute("BEGIN")
@@ -639,7 +675,7 @@ def write(engine: Engine, batches: Iterator[Batch]) -> None:
         driver.commit()
     if not sqlite:
         driver.execute("SET session_replication_role = DEFAULT")
-        for name in _ORDER:
+        for name in _NUMBERED:
             driver.execute(
                 f"SELECT setval(pg_get_serial_sequence('{name}', 'id'),"
                 f" (SELECT max(id) FROM {name}))"

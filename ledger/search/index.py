@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import text
 
@@ -30,10 +31,16 @@ def put(*found: Texts) -> None:
     put_all(found)
 
 
+def tokens_of(one: Texts) -> dict[str, Any]:
+    """The row of search_text."""
+    return {
+        "appeal_id": one.appeal_id,
+        "common": tokens(one.common),
+        "sealed": tokens(one.sealed),
+    }
+
+
 def put_all(found: Iterable[Texts]) -> None:
-    rows = [
-        {"appeal_id": one.appeal_id, "common": tokens(one.common), "sealed": tokens(one.sealed)}
-        for one in found
-    ]
+    rows = [tokens_of(one) for one in found]
     if rows:
         db.session.execute(_PUT, rows)
