@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -132,12 +132,15 @@ class Taking(Generic[T]):
         office_id: int,
         by: Actor,
         mapping: Mapping[str, str] | None = None,
+        claim: Callable[[ImportRun], None] | None = None,
     ) -> None:
-        """`mapping` (a column's key → field, '' for none) overrules the synonyms."""
+        """`mapping` (a column's key → field, '' for none) overrules the synonyms. `claim` is run
+        in the transaction that begins a run, and stops it by raising."""
         self.kind = kind
         self.office_id = office_id
         self.by = by
         self.mapping = mapping
+        self.claim = claim
 
     def open(self, data: bytes, filename: str) -> sheets.Sheet:
         """Raises SheetError in Chinese where there is no such table in it."""
@@ -209,6 +212,9 @@ class Taking(Generic[T]):
                 by_name=self.by.name,
             )
             db.session.add(run)
+            if self.claim is not None:
+                db.session.flush()
+                self.claim(run)
             db.session.commit()
             return run.id
 
@@ -231,7 +237,8 @@ class Taking(Generic[T]):
                 db.session.add(line)
             db.session.commit()
             for row in set(db.session) - before:
-                db.session.expunge(row)
+                if row in db.session:  # plates go with their appeal
+                    db.session.expunge(row)
         return done
 
     def _settle(self, item: T, line: ImportLine, known: dict[str, Standing], at: datetime) -> None:

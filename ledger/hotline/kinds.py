@@ -14,6 +14,7 @@ from ..people.actor import Actor, Seat
 from ..sheets import Columns
 from . import intake, old_ledgers, orders
 from .intake import Taking
+from .models import ImportRun
 from .old_ledgers import OldLedgers
 from .permissions import carrying_seat, importing_seat
 from .taking import Orders
@@ -38,13 +39,23 @@ class FileKind:
     """What comes of a row, for whoever chooses."""
     counts: str = "件"
     """The measure word of what a row becomes."""
+    keeps_row: bool = False
+    """Whether columns without a meaning stay in the record with the rest of their row."""
+    blank: str = ""
+    """The endpoint that hands out an empty workbook to fill in; '' where there is none."""
 
     def taking(
-        self, *, office_id: int, channel: str, by: Actor, mapping: Mapping[str, str] | None = None
+        self,
+        *,
+        office_id: int,
+        channel: str,
+        by: Actor,
+        mapping: Mapping[str, str] | None = None,
+        claim: Callable[[ImportRun], None] | None = None,
     ) -> Taking[Any]:
         """Raises NoSuchChannel."""
         made = self.make(office_id, channel)
-        return Taking(made, office_id=office_id, by=by, mapping=mapping)
+        return Taking(made, office_id=office_id, by=by, mapping=mapping, claim=claim)
 
 
 class OpeningOrders(Orders):
@@ -71,6 +82,7 @@ _ROWS = (
         "ledger", "原有台账（期初导入）", carrying_seat, old_ledgers.COLUMNS, OldLedgers.required,
         lambda office_id, _channel: OldLedgers(office_id),
         about="本办公室原来的诉求台账：已销号的列为已销号（期初），未销号的按承办单位转入，整行留存。",
+        keeps_row=True,
     ),
 )  # fmt: skip
 
