@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 
 from cast import Cast
 from ledger.appeals.models import Appeal
+from ledger.appeals.parts import AppealPlate
 from ledger.db import db
 from ledger.firms.models import Firm
 from ledger.hotline.commands import import_orders
@@ -114,6 +115,14 @@ def test_a_bad_row_is_named_and_the_others_stand(cast: Cast) -> None:
     assert counts(summary) == (4, 2, 0, 0, 2)
     assert [p.row for p in summary.problems] == [3, 5]
     assert "缺少工单编号" in summary.problems[0].reason
+
+
+def test_orders_with_plates_come_in_whole(cast: Cast) -> None:
+    head = [*HEAD, "车牌号"]
+    rows = [[*order(str(n)), f"赣B{n:05d} 赣B{n + 50:05d}"] for n in range(1, 9)]
+    assert counts(bring(cast, workbook(*rows, head=head))) == (8, 8, 0, 0, 0)
+    with cast.app.app_context():
+        assert db.session.scalar(select(func.count(AppealPlate.id))) == 16
 
 
 def test_a_person_never_becomes_a_firm_and_a_known_firm_is_linked(cast: Cast) -> None:
