@@ -1,13 +1,13 @@
-"""What became of a file that was imported, row by row, for the person who has to settle it."""
+"""Files on their way in, and what became of them row by row for the person who has to settle it."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, String
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from ..db import Base, Id, Secret, code, pk
+from ..db import Base, Id, Secret, code, long_text, pk
 
 
 class ImportRun(Base):
@@ -53,5 +53,58 @@ class ImportLine(Base):
     """Title and content of a conflicting row, for the two to be laid side by side."""
     settled_at: Mapped[datetime | None]
     settled_by_id: Mapped[int | None] = mapped_column(Id)
+    settled_by_name: Mapped[str | None] = mapped_column(String(100))
+    settled_how: Mapped[str | None] = mapped_column(String(40))
+    """An act's code, or one of `settling.WITHOUT_AN_ACT`."""
 
     run: Mapped[ImportRun] = relationship(back_populates="lines")
+
+
+class ImportDraft(Base):
+    """A file that was uploaded and is looked at before it is taken in.
+
+    Its bytes lie under `drafts.directory()` until it was taken in, a day at most.
+    """
+
+    __tablename__ = "import_draft"
+
+    id: Mapped[pk]
+    kind: Mapped[code]
+    channel: Mapped[code]
+    office_id: Mapped[int] = mapped_column(ForeignKey("unit.id"), index=True)
+    file_name: Mapped[str] = mapped_column(String(200))
+    file_sha256: Mapped[str] = mapped_column(String(64))
+    stored_name: Mapped[str] = mapped_column(String(80), unique=True)
+    size: Mapped[int] = mapped_column("byte_count", Integer)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    """Of the header as it was found; what a corrected mapping is remembered under."""
+    mapping: Mapped[long_text]
+    """JSON: a column's key → field, '' for none. Empty where the synonyms stand uncorrected."""
+    created_at: Mapped[datetime] = mapped_column(index=True)
+    by_id: Mapped[int | None] = mapped_column(Id, index=True)
+    by_name: Mapped[str] = mapped_column(String(100))
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("import_run.id"), index=True)
+    """The run that took it in, from that run's beginning."""
+
+    run: Mapped[ImportRun | None] = relationship()
+
+
+class ImportMapping(Base):
+    """What an office said of the columns of a header: the next file of that header starts here."""
+
+    __tablename__ = "import_mapping"
+    __table_args__ = (
+        UniqueConstraint(
+            "office_id", "kind", "channel", "fingerprint", name="uq_import_mapping_header"
+        ),
+    )
+
+    id: Mapped[pk]
+    office_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    kind: Mapped[code]
+    channel: Mapped[code]
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    mapping: Mapped[long_text]
+    saved_at: Mapped[datetime]
+    by_id: Mapped[int | None] = mapped_column(Id)
+    by_name: Mapped[str] = mapped_column(String(100))
