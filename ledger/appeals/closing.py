@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 
 from ..catalogue.queries import catalogue
@@ -14,9 +13,6 @@ from .handling import Handling
 from .intake import _known_reason
 from .parts import Assignment
 from .record import Invalid
-
-SAMPLE = 10
-"""One in so many 咨询 is called back all the same."""
 
 WAYS: dict[str, str] = {
     "phone": "电话",
@@ -33,12 +29,6 @@ class Closing(Handling):
     """审核、回访、认定、销号、不予销号、告知企业、再次反映、撤销销号."""
 
     __abstract__ = True
-
-    @property
-    def is_drawn(self) -> bool:
-        """Whether a 咨询 is drawn for a sample call-back: by its number, so that nobody chooses."""
-        digest = hashlib.sha256(self.number.encode()).digest()
-        return digest[0] % SAMPLE == 0
 
     def review(
         self,

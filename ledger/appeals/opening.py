@@ -15,7 +15,8 @@ from ..people.models import Unit
 from .closing import Closing
 from .intake import Registration
 from .parts import Assignment
-from .record import MAIN_CLOCK, Invalid
+from .record import Invalid
+from .standing import MAIN_CLOCK
 
 if TYPE_CHECKING:
     from ..firms.models import Firm

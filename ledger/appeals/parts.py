@@ -20,7 +20,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from ..db import COMMITTED, DERIVED, Base, Id, Secret, code, db, pk
 from ..people.models import Unit
 from ..trail.act import Trailed
-from .lifecycle import OPEN_ASSIGNMENT, Held
+from .standing import Given, Running
 
 if TYPE_CHECKING:
     from .models import Appeal
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 CHILD = frozenset({"id", "appeal_id"})
 
 
-class Assignment(Trailed, Base):
+class Assignment(Given, Trailed, Base):
     """交办件: one hand-off of an appeal to one unit, with its own clock and answer."""
 
     __tablename__ = "assignment"
@@ -75,27 +75,8 @@ class Assignment(Trailed, Base):
     appeal: Mapped[Appeal] = relationship(back_populates="assignments")
     unit: Mapped[Unit] = relationship(lazy="joined", innerjoin=True)
 
-    @property
-    def is_open(self) -> bool:
-        return self.state in OPEN_ASSIGNMENT
 
-    @property
-    def is_signed(self) -> bool:
-        return self.signed_at is not None
-
-    def held(self) -> Held:
-        """As the table of acts sees it. Its unit must be loaded."""
-        return Held(
-            id=self.id,
-            unit_id=self.unit_id,
-            unit_path=self.unit.path,
-            part=self.part,
-            state=self.state,
-            upheld_return=self.release_reason == "return_upheld",
-        )
-
-
-class Deadline(Trailed, Base):
+class Deadline(Running, Trailed, Base):
     """时限: one running or ended clock of an appeal or of one of its assignments."""
 
     __tablename__ = "deadline"
@@ -125,13 +106,6 @@ class Deadline(Trailed, Base):
 
     appeal: Mapped[Appeal] = relationship(back_populates="deadlines")
     assignment: Mapped[Assignment | None] = relationship()
-
-    @property
-    def is_running(self) -> bool:
-        return self.ended_at is None
-
-    def is_overdue(self, at: datetime) -> bool:
-        return (self.ended_at or at) > self.due_at
 
     def end(self, at: datetime, ended_as: str) -> None:
         if self.ended_at is None:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ..catalogue.queries import catalogue
 from ..config import SHANGHAI
-from ..db import COMMITTED, DERIVED, Base, Id, Secret, code, config, db, keyring, pk
+from ..db import COMMITTED, DERIVED, Base, Id, Secret, code, db, keyring, pk
 from ..deadlines import clocks
 from ..deadlines.limits import POLICY, Rule, match
 from ..deadlines.queries import caps_in_force, limits_in_force, load_calendar
@@ -26,8 +26,9 @@ from ..people.models import Unit
 from ..trail.act import Act, Stream
 from ..trail.models import ERASED, Entry, next_serial
 from . import indexing, lifecycle
-from .lifecycle import FIRST_KEY, OPEN, Facts, Verdict
+from .lifecycle import FIRST_KEY, OPEN, Verdict
 from .parts import AppealPlate, Assignment, Deadline, FormerOwner
+from .standing import Standing
 
 if TYPE_CHECKING:
     from ..files.models import Attachment
@@ -36,17 +37,6 @@ if TYPE_CHECKING:
 
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 """The due time of what has none, so that sort keys are never NULL."""
-
-MAIN_CLOCK: dict[str, tuple[str, ...]] = {
-    "registered": ("accept",),
-    "accepted": ("assign",),
-    "assigned": ("answer", "rework"),
-    "answered": ("review",),
-    "reviewed": ("call_back",),
-    "confirmed": ("close",),
-    "held": ("hold_review",),
-}
-"""Which clock an appeal is sorted and judged by, state by state (design §3, The clock)."""
 
 TITLE_LENGTH = 60
 
@@ -69,7 +59,7 @@ class Invalid(ValueError):
         self.reason = reason
 
 
-class AppealRecord(Stream, Base):
+class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     """诉求: one complaint of one appellant; a row of the ledger."""
 
     __abstract__ = True
@@ -271,61 +261,18 @@ class AppealRecord(Stream, Base):
 
     # -- what the table of acts asks -------------------------------------------------------
 
-    @property
-    def lead(self) -> Assignment | None:
-        """The lead assignment, open or answered; None before one, and once it was taken back or
-        the appeal began anew: what an earlier round answered leads nothing any more."""
-        if self.lead_unit_id is None:
-            return None
-        leads = [a for a in self.assignments if a.part == "lead" and a.state != "released"]
-        return max(leads, key=lambda a: (a.round, a.assigned_at), default=None)
-
-    def facts(self, at: datetime) -> Facts:
-        """What the table must know, as of `at`."""
-        calendar = load_calendar()
-        local = at.astimezone(SHANGHAI)
-        in_hours = any(a <= at < b for a, b in calendar.working_hours(local.date()))
-        return Facts(
-            state=self.state,
-            office_id=self.office_id,
-            office_region=self.office.region_code,
-            registrar_id=self.registrar_id,
-            ever_accepted=self.accepted_at is not None,
-            urgency=self.urgency,
-            off_hours=not in_hours,
-            source_systems=frozenset(o.source_system for o in self.external_orders),
-            known_to=self._known_to(local.date()),
-            known_to_units=frozenset({self.registrar_unit_id} - {None}),  # type: ignore[arg-type]
-            assignments=tuple(a.held() for a in self.assignments),
-            first_keys=self._first_keys(),
-            decisive=frozenset(p for p in (self.caller_id, self.upholder_id) if p is not None),
-            undetermined=self.undetermined,
-            reached_limit=self.may_give_up_calling(at),
-            has_joined=self.joined_count > 0,
-            strict_home_unit=config().strict_home_unit,
-            close_stopped=self.close_stopped,
-            duty_unendorsed=self.duty_unendorsed,
-            opening=self.opening,
+    def _liaisons(self, day: date) -> Iterable[int]:
+        if self.firm_id is None:
+            return ()
+        return db.session.scalars(
+            select(FirmLiaison.person_id).where(
+                FirmLiaison.firm_id == self.firm_id,
+                FirmLiaison.starts_on <= day,
+                (FirmLiaison.ends_on.is_(None)) | (FirmLiaison.ends_on > day),
+            )
         )
 
-    def _known_to(self, day: date) -> frozenset[int]:
-        known: set[int] = set()
-        if self.registrar_id is not None:
-            known.add(self.registrar_id)
-        if self.firm_id is not None:
-            known.update(
-                db.session.scalars(
-                    select(FirmLiaison.person_id).where(
-                        FirmLiaison.firm_id == self.firm_id,
-                        FirmLiaison.starts_on <= day,
-                        (FirmLiaison.ends_on.is_(None)) | (FirmLiaison.ends_on > day),
-                    )
-                )
-            )
-        return frozenset(known)
-
     def _first_keys(self) -> frozenset[int]:
-        """Whoever answered, signed off or keyed an answer, in any round: read from the ink."""
         if self.answered_at is None:
             return frozenset()
         return frozenset(
@@ -338,24 +285,6 @@ class AppealRecord(Stream, Base):
                 )
             )
             if person is not None
-        )
-
-    def may_give_up_calling(self, at: datetime) -> bool:
-        """Enough attempts on enough half-days, or nobody to call (design §5)."""
-        if self.phone_given == "none" or not _standing(self.phone):
-            return True
-        caps = caps_in_force(at)
-        half_days = len(set(self.attempt_half_days.split()))
-        return self.attempts >= caps.attempts and half_days >= caps.attempt_half_days
-
-    @property
-    def state_label(self) -> str:
-        """The state as the screen says it."""
-        return lifecycle.label(
-            self.state,
-            round_no=self.round,
-            signed=self.lead_signed,
-            undetermined=self.undetermined,
         )
 
     def may(self, verb: str, by: Actor, at: datetime) -> Verdict:
@@ -399,25 +328,6 @@ class AppealRecord(Stream, Base):
         return act
 
     # -- clocks ----------------------------------------------------------------------------
-
-    def running(self, *stages: str, assignment: Assignment | None = None) -> list[Deadline]:
-        """Clocks that run, of these stages (all where none is named), of one assignment or all."""
-        return [
-            d
-            for d in self.deadlines
-            if d.is_running
-            and (not stages or d.stage in stages)
-            and (assignment is None or d.assignment is assignment)
-        ]
-
-    def main_clock(self) -> Deadline | None:
-        """The clock that the appeal's state is judged by."""
-        stages = MAIN_CLOCK.get(self.state, ())
-        running = self.running(*stages) if stages else []
-        if self.state == "assigned":
-            lead = self.lead
-            running = [d for d in running if d.assignment is lead]
-        return min(running, key=lambda d: d.due_at, default=None)
 
     def rule(self, at: datetime) -> tuple[int | None, Rule]:
         """The row of limits that applies, and its version."""

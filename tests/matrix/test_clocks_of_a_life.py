@@ -16,7 +16,8 @@ import engines
 from cast import Cast, lay_cast
 from ledger.appeals.lifecycle import ENDS, OPEN_ASSIGNMENT, STATES, label
 from ledger.appeals.models import Appeal
-from ledger.appeals.record import MAIN_CLOCK, NEVER, Refused
+from ledger.appeals.record import NEVER, Refused
+from ledger.appeals.standing import MAIN_CLOCK
 from ledger.catalogue.queries import catalogue
 from ledger.db import db
 from ledger.people.actor import Actor, system
