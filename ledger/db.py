@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import uuid4
 
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
@@ -24,13 +25,14 @@ from sqlalchemy import (
     Engine,
     Integer,
     MetaData,
-    Select,
     String,
     Text,
     event,
+    inspect,
+    text,
 )
 from sqlalchemy.engine import Connection
-from sqlalchemy.orm import DeclarativeBase, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Mapper, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from .ciphers import Keyring
@@ -135,23 +137,54 @@ def now() -> datetime:
 _MARKS = "ledger_marks"
 
 
-def mark_of(name: str, stamp: Select[str]) -> str:
-    """The mark of a stamp (a row that changes with what a process keeps in memory), read once a
-    transaction: a page asks for calendar and limits a dozen times."""
+class Stamp(Base):
+    """A mark that is new after every change of what a process keeps in memory under this name.
+
+    Random, not counted: a change that is rolled back and the one that follows it would share a
+    number.
+    """
+
+    __tablename__ = "stamp"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    mark: Mapped[str] = mapped_column(String(40))
+
+
+_MARK = text(
+    "INSERT INTO stamp (name, mark) VALUES (:name, :mark)"
+    " ON CONFLICT (name) DO UPDATE SET mark = excluded.mark"
+)
+
+
+def stamped(name: str, *kinds: type[Base], but: Collection[str] = ()) -> None:
+    """Have every change of these rows change the mark of `name`; not one of the columns `but`,
+    which nobody keeps."""
+
+    def stamp(_mapper: Mapper[Any], connection: Connection, row: Base) -> None:
+        if but:
+            state = inspect(row)
+            touched = {c.key for c in state.mapper.column_attrs if state.attrs[c.key].history.added}
+            if state.persistent and touched and touched <= set(but):
+                return
+        connection.info.pop(_MARKS, None)
+        connection.execute(_MARK, {"name": name, "mark": uuid4().hex})
+
+    for kind in kinds:
+        for change in ("after_insert", "after_update", "after_delete"):
+            event.listen(kind, change, stamp)
+
+
+def mark_of(name: str) -> str:
+    """The mark under a name, '' before anything was stamped; all are read at once, and once a
+    transaction: a page asks a dozen times."""
     connection = db.session.connection()
     here = (connection.get_transaction(), connection.get_nested_transaction())
     kept = connection.info.get(_MARKS)
     if kept is None or kept[0] != here:
-        kept = connection.info[_MARKS] = (here, {})
+        rows = connection.exec_driver_sql("SELECT name, mark FROM stamp")
+        kept = connection.info[_MARKS] = (here, {row[0]: row[1] for row in rows})
     marks: dict[str, str] = kept[1]
-    if name not in marks:
-        marks[name] = db.session.scalar(stamp) or ""
-    return marks[name]
-
-
-def forget_marks(connection: Connection) -> None:
-    """What a stamp's own change calls: the next who asks reads it anew."""
-    connection.info.pop(_MARKS, None)
+    return marks.get(name, "")
 
 
 def init_app(app: Flask, settings: Config) -> None:

@@ -16,6 +16,7 @@ from ..deadlines.calendar import DAY
 from ..firms import names, phones
 from ..people import queries as people
 from ..people.actor import Actor
+from ..people.directory import directory
 from ..people.models import Person, Unit
 from ..web import Text, Tick
 from . import act_forms as forms
@@ -205,7 +206,7 @@ def _offer_units(form: Any, drawing: Drawing) -> None:
     staffed = people.staffed_units(day, roles)
     ready: list[tuple[str, str]] = []
     others: list[tuple[str, str]] = []
-    for unit in people.unit_rows(regions=[office.region_code], active_only=True):
+    for unit in directory().within([office.region_code], active_only=True):
         if unit.is_office and unit.region_code == office.region_code:
             continue
         row = (str(unit.id), unit.name)

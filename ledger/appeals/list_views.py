@@ -17,6 +17,7 @@ from ..firms import queries as firms
 from ..people import queries as people
 from ..people.acting import current_actor
 from ..people.actor import Actor
+from ..people.directory import directory
 from ..people.regions import region_name
 from ..search.marks import mark
 from ..web import NotFound, page_or_fragment, see_other, wants_fragment
@@ -85,7 +86,7 @@ def _choices(actor: Actor) -> dict[str, Choices]:
     """What the drop-downs offer."""
     book = catalogue()
     regions = sorted({seat.region_code for seat in actor.seats if seat.region_code})
-    units = people.unit_rows(regions=regions) if regions else []
+    units = directory().within(regions)
     below = sorted({unit.region_code for unit in units if unit.region_code})
     states = [("open", "在办"), ("unsigned", "待签收"), *lifecycle.STATES.items()]
     return {

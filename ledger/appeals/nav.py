@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Flask, g, request
+from flask import Flask, request
 
 from ..db import config
 from ..firms import permissions as firm_permissions
 from ..people.acting import current_actor
-from ..people.models import Unit
+from ..people.actor import Actor
+from ..people.directory import UnitRow, directory
 from ..people.permissions import Held, may_administer
 from ..people.roles import ADMINISTRATORS
 from ..people.sign_in import signed_in, today
@@ -29,6 +30,12 @@ def nav_items() -> list[Item]:
     if signed_in() is None:
         return []
     actor = current_actor()
+    offered = directory().keep(("menu", actor), lambda: _offered(actor))
+    here = _nearest([url for _, url in offered])
+    return [(label, url, url == here, None) for label, url in offered]
+
+
+def _offered(actor: Actor) -> list[tuple[str, str]]:
     held = [Held(seat.role, seat.region_code) for seat in actor.seats]
     roles = actor.roles
     business = bool(roles - ADMINISTRATORS)
@@ -46,9 +53,7 @@ def nav_items() -> list[Item]:
         (True, "时限日历", "/deadlines/"),
         (True, "帮助", "/help"),
     ]
-    offered = [(label, url) for shown, label, url in wanted if shown]
-    here = _nearest([url for _, url in offered])
-    return [(label, url, url == here, None) for label, url in offered]
+    return [(label, url) for shown, label, url in wanted if shown]
 
 
 def _nearest(urls: list[str]) -> str:
@@ -58,20 +63,16 @@ def _nearest(urls: list[str]) -> str:
     return max(at, key=len, default="")
 
 
-def office() -> Unit | None:
+def office() -> UnitRow | None:
     """The office of whoever is signed in; of the ledger's own region where nobody is."""
-    if "ledger_office" not in g:
-        person = signed_in()
-        region = config().region
-        if person is not None:
-            at_home = [p.unit for p in person.posts_at(today()) if p.unit.is_office]
-            if at_home:
-                g.ledger_office = at_home[0]
-                return at_home[0]
-            region = person.home_unit.region_code or region
-        g.ledger_office = office_for(region)
-    found: Unit | None = g.ledger_office
-    return found
+    person = signed_in()
+    region = config().region
+    if person is not None:
+        at_home = [p.unit for p in person.posts_at(today()) if p.unit.is_office]
+        if at_home:
+            return at_home[0]
+        region = person.home_unit.region_code or region
+    return office_for(region)
 
 
 def office_name() -> str:

@@ -21,8 +21,9 @@ from ..deadlines.calendar import end_of, start_of
 from ..deadlines.queries import caps_in_force, load_calendar
 from ..firms.models import FirmLiaison
 from ..people.actor import Actor
+from ..people.directory import UnitRow, directory
 from ..people.models import Unit
-from ..people.regions import covers, region_short, significant
+from ..people.regions import region_short, significant
 from ..search.query import finder
 from ..trail.models import Entry
 from .filters import UNIT_VIEWS, Filters
@@ -531,25 +532,19 @@ def numbers_meant(typed: str, actor: Actor, at: datetime) -> list[tuple[str, str
 
 def _of_offices(prefix: str, year: int, last: int) -> list[str]:
     """That number at each office, or at those whose numbers begin with `prefix`."""
-    offices = db.session.execute(
-        select(Unit.region_code, Unit.number_prefix).where(Unit.is_office.is_(True))
-    )
     regions = {
-        region
-        for region, own in offices
-        if not prefix or prefix == (own or region_short(region) or region)
+        office.region_code
+        for office in directory().offices
+        if not prefix
+        or prefix
+        == (office.number_prefix or region_short(office.region_code) or office.region_code)
     }
     return [f"{region}-{year}-{last:06d}" for region in sorted(regions)]
 
 
-def office_for(region_code: str) -> Unit | None:
+def office_for(region_code: str) -> UnitRow | None:
     """The office that owns what is registered in a region: its own, else the nearest above."""
-    offices = db.session.scalars(
-        select(Unit).where(Unit.is_office.is_(True), Unit.active.is_(True)).order_by(Unit.id)
-    ).all()
-    near = [o for o in offices if covers(o.region_code, region_code)]
-    # The longest significant code is the nearest; the lowest id the elder of equals.
-    return max(near, key=lambda o: (len(o.region_code.rstrip("0")), -o.id), default=None)
+    return directory().office_for(region_code)
 
 
 OPEN_ASSIGNMENT_STATES = tuple(sorted(OPEN_ASSIGNMENT))

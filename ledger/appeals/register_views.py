@@ -28,6 +28,7 @@ from ..firms.queries import named
 from ..firms.queries import regions as regions_with_units
 from ..people.acting import current_actor
 from ..people.actor import Actor, Seat
+from ..people.models import Unit
 from ..people.regions import covers, region_name
 from ..people.roles import label as role_label
 from ..web import Conflict, NotFound, Refused, see_other
@@ -143,7 +144,7 @@ def _register(form: RegisterForm, actor: Actor, seat: Seat | None) -> ResponseRe
             linked = db.session.get(Firm, firm_id) if firm_id else None
             appeal = Appeal.register(
                 form.registration(at, linked),
-                office=db.session.get_one(type(office), office_id),
+                office=db.session.get_one(Unit, office_id),
                 by=actor,
                 at=at,
                 firm=linked,

@@ -20,7 +20,7 @@ from ..config import SHANGHAI
 from ..db import db
 from ..firms.queries import served_by
 from ..people.actor import Actor, Seat
-from ..people.models import Unit
+from ..people.directory import directory
 from .models import Appeal, Assignment
 from .parts import FormerOwner
 
@@ -72,22 +72,10 @@ def _sight(actor: Actor, day: date) -> Sight:
         s for s in actor.seats_as("coordinator") if s.is_office
     )
     liaisons = actor.seats_as("liaison")
-    offices = tuple(
-        (row.id, row.region_code)
-        for row in db.session.execute(
-            select(Unit.id, Unit.region_code).where(Unit.is_office.is_(True)).order_by(Unit.id)
-        )
-    )
+    book = directory()
+    offices = tuple((office.id, office.region_code) for office in book.offices)
     own = {s.unit_id for s in actor.seats_as(*OFFICE_ROLES) if s.is_office}
-    units: tuple[int, ...] = ()
-    if handling:
-        units = tuple(
-            db.session.scalars(
-                select(Unit.id)
-                .where(or_(*(Unit.path.startswith(s.unit_path) for s in handling)))
-                .order_by(Unit.id)
-            )
-        )
+    units = book.below({s.unit_path for s in handling}) if handling else ()
     sight = Sight(
         every_office=offices,
         offices=tuple(i for i, region in offices if any(s.covers(region) for s in wide)),

@@ -6,12 +6,10 @@ wanted becomes inactive and stops being offered.
 
 from __future__ import annotations
 
-from uuid import uuid4
+from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from sqlalchemy import Connection, ForeignKey, UniqueConstraint, event, insert, update
-from sqlalchemy.orm import Mapped, Mapper, mapped_column, relationship
-
-from ledger.db import DERIVED, Base, forget_marks, pk
+from ledger.db import DERIVED, Base, pk, stamped
 from ledger.db import code as short
 
 
@@ -102,28 +100,4 @@ class Reason(Base):
     active: Mapped[bool] = mapped_column(default=True)
 
 
-class CatalogueStamp(Base):
-    """One row that changes with every change of the catalogue.
-
-    Each process keeps the catalogue in memory and reads only this row to know whether its copy
-    still holds. A random mark, not a counter: two transactions that both add one, one of which
-    is rolled back, would agree on a counter.
-    """
-
-    __tablename__ = "catalogue_stamp"
-
-    id: Mapped[pk]
-    mark: Mapped[short]
-
-
-def _stamp(_mapper: Mapper[Base], connection: Connection, _row: Base) -> None:
-    mark = uuid4().hex
-    forget_marks(connection)
-    changed = connection.execute(update(CatalogueStamp).values(mark=mark))
-    if not changed.rowcount:
-        connection.execute(insert(CatalogueStamp).values(id=1, mark=mark))
-
-
-for _kind in (Channel, Category, Outcome, Reason):
-    event.listen(_kind, "after_insert", _stamp)
-    event.listen(_kind, "after_update", _stamp)
+stamped("catalogue", Channel, Category, Outcome, Reason)

@@ -15,13 +15,12 @@ from sqlalchemy import select
 
 from ledger.db import db, mark_of
 
-from .models import CatalogueStamp, Category, Channel, Outcome, Reason
+from .models import Category, Channel, Outcome, Reason
 
 Choice = tuple[str, str]
 """Value and label, as a select field takes them."""
 
 _SHELF = "ledger.catalogue"
-_STAMP = select(CatalogueStamp.mark).where(CatalogueStamp.id == 1)
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ class Catalogue:
 
 def catalogue() -> Catalogue:
     """The book as of now: one short SELECT where nothing changed. Ask once per view."""
-    mark = mark_of("catalogue", _STAMP)
+    mark = mark_of("catalogue")
     kept: Catalogue | None = current_app.extensions.get(_SHELF)
     if kept is None or kept.mark != mark:
         kept = _read(mark)

@@ -1,7 +1,7 @@
 """The calendar, the limits and the hours, as rows.
 
-Each process keeps what it read in memory (see queries); the one row of DeadlineStamp changes
-with every change here, so that every process knows when its copy no longer holds.
+Each process keeps what it read in memory (see queries); their stamp changes with every
+change here, so that every process knows when its copy no longer holds.
 """
 
 from __future__ import annotations
@@ -10,21 +10,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, date, datetime, time
 from typing import Any
-from uuid import uuid4
 
 from sqlalchemy import (
-    Connection,
     ForeignKey,
     SmallInteger,
     String,
     UniqueConstraint,
-    event,
-    insert,
-    update,
 )
-from sqlalchemy.orm import Mapped, Mapper, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from ledger.db import Base, code, forget_marks, pk
+from ledger.db import Base, code, pk, stamped
 
 from .limits import SPECS, Caps, Rule
 
@@ -254,26 +249,4 @@ class LimitCap(Base):
     amount: Mapped[int]
 
 
-class DeadlineStamp(Base):
-    """One row whose mark is new after every change of calendar, hours or limits.
-
-    Random, not counted: a change that is rolled back and the one that follows it would share
-    a number.
-    """
-
-    __tablename__ = "deadline_stamp"
-
-    id: Mapped[pk]
-    mark: Mapped[code]
-
-
-def _stamp(_mapper: Mapper[Any], connection: Connection, _row: Base) -> None:
-    mark = uuid4().hex
-    forget_marks(connection)
-    if not connection.execute(update(DeadlineStamp).values(mark=mark)).rowcount:
-        connection.execute(insert(DeadlineStamp).values(id=1, mark=mark))
-
-
-for _kind in (CalendarYear, CalendarDay, OfficeHours, LimitVersion, LimitRule, LimitCap):
-    for _change in ("after_insert", "after_update", "after_delete"):
-        event.listen(_kind, _change, _stamp)
+stamped("deadlines", CalendarYear, CalendarDay, OfficeHours, LimitVersion, LimitRule, LimitCap)

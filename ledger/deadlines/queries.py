@@ -17,11 +17,9 @@ from ledger.db import config, db, mark_of
 
 from .calendar import DEFAULT_HOURS, Calendar
 from .limits import POLICY, Caps, Rule
-from .models import CalendarDay, CalendarYear, DeadlineStamp, LimitVersion, OfficeHours
+from .models import CalendarDay, CalendarYear, LimitVersion, OfficeHours
 
 Found = TypeVar("Found")
-
-_STAMP = select(DeadlineStamp.mark)
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def _keep(key: str, read: Callable[[], Found]) -> Found:
     The mark is read before the rows: rows that are newer than their mark are read once more,
     never kept too long.
     """
-    mark = mark_of("deadlines", _STAMP)
+    mark = mark_of("deadlines")
     kept: _Kept = current_app.extensions.setdefault("ledger.deadlines", _Kept())
     if kept.mark != mark:
         kept = current_app.extensions["ledger.deadlines"] = _Kept(mark)

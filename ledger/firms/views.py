@@ -17,7 +17,7 @@ from ledger.db import config, db, now, writing
 from ledger.people.models import Person
 from ledger.people.regions import region_name
 from ledger.people.roles import label as role_label
-from ledger.people.sign_in import current_person
+from ledger.people.sign_in import current, current_person
 from ledger.web import NotFound, Refused, page_or_fragment, see_other, wants_fragment
 
 from . import permissions, queries
@@ -48,7 +48,7 @@ def today() -> date:
 
 
 def _roles() -> set[str]:
-    return current_person().roles_at(today())
+    return current().roles_at(today())
 
 
 def _may(act: str) -> bool:
@@ -106,7 +106,7 @@ def index() -> ResponseReturnValue:
         day=today(),
         q=q,
         white_list=white,
-        served_by_id=current_person().id if mine else None,
+        served_by_id=current().id if mine else None,
         after=_key("after"),
         before=_key("before"),
     )
@@ -199,7 +199,7 @@ def _page(
 
 
 def _at_once(firm: Firm, day: date) -> bool:
-    looks_after = firm.looked_after_by(current_person().id, day)
+    looks_after = firm.looked_after_by(current().id, day)
     return permissions.reveals_at_once(_roles(), looks_after=looks_after)
 
 
@@ -387,7 +387,7 @@ def reveal(firm_id: int, contact_id: int) -> ResponseReturnValue:
         reason = form.reason.data
     with writing() as at:
         subject = f"企业{firm_id}联系人{contact_id}的电话"
-        access.record("phone_read", subject, reason, person=current_person(), at=at)
+        access.record("phone_read", subject, reason, person=current(), at=at)
         db.session.commit()
     # No redirect: the number must neither stand in an address nor be shown a second time.
     firm = _firm(firm_id)

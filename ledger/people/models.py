@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Mapper, mapped_column, relationship
 from sqlalchemy.orm.attributes import set_committed_value
 
-from ledger.db import DERIVED, Base, Secret, code, long_text, now, pk
+from ledger.db import DERIVED, Base, Secret, code, long_text, now, pk, stamped
 
 from . import roles
 
@@ -394,3 +394,19 @@ class Draft(Base):
     form_key: Mapped[str]
     content: Mapped[long_text] = mapped_column(Secret("draft.content"))
     updated_at: Mapped[datetime] = mapped_column(default=now)
+
+
+# Kept by every process (see directory); not what signing in writes down.
+stamped("people", Unit, Post, DutyShift)
+stamped(
+    "people",
+    Person,
+    but=(
+        "password",
+        "last_login_at",
+        "last_login_ip",
+        "current_login_at",
+        "current_login_ip",
+        "login_count",
+    ),
+)

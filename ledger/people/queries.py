@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
-from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from ledger.db import db
 
+from .directory import directory
 from .models import Person, Post, PostProposal, Unit
 from .regions import significant
 
@@ -34,54 +32,6 @@ def units(*, regions: Collection[str] | None = None, active_only: bool = False) 
     codes = {unit.id: unit.code for unit in found}
     found.sort(key=lambda unit: [(codes.get(i, ""), i) for i in unit.ancestor_ids])
     return [unit for unit in found if unit.active] if active_only else found
-
-
-@dataclass(frozen=True)
-class UnitRow:
-    """A unit as drop-downs need it: hundreds of them stand on a page, too many for entities."""
-
-    id: int
-    label: str
-    name: str
-    kind: str
-    region_code: str
-    is_office: bool
-    active: bool
-    depth: int
-    """0 at the top."""
-
-
-def unit_rows(
-    *, regions: Collection[str] | None = None, active_only: bool = False
-) -> tuple[UnitRow, ...]:
-    """The same units in the same order as `units`; the very same tuple while nothing changed."""
-    rows = db.session.execute(
-        select(*_ROW_COLUMNS).where(*in_regions(regions)).order_by(Unit.code, Unit.id)
-    )
-    return _in_order(tuple(tuple(row) for row in rows), active_only)
-
-
-@lru_cache(maxsize=8)
-def _in_order(rows: tuple[tuple[Any, ...], ...], active_only: bool) -> tuple[UnitRow, ...]:
-    """Kept by the rows themselves: units change rarely, and what changed is another key."""
-    codes = {str(unit_id): (code, unit_id) for unit_id, code, *_ in rows}
-    found = []
-    for unit_id, _code, path, name, short, kind, region, is_office, active in rows:
-        above = path.split("/")[1:-1]
-        place = [codes.get(part) or ("", int(part)) for part in above]
-        row = UnitRow(
-            unit_id, short or name, name, kind, region, is_office, active, max(len(above) - 1, 0)
-        )
-        if active or not active_only:
-            found.append((place, row))
-    found.sort(key=lambda one: one[0])
-    return tuple(row for _, row in found)
-
-
-_ROW_COLUMNS = (
-    Unit.id, Unit.code, Unit.path, Unit.name, Unit.short_name, Unit.kind, Unit.region_code,
-    Unit.is_office, Unit.active,
-)  # fmt: skip
 
 
 def unit(unit_id: int) -> Unit | None:
@@ -170,14 +120,19 @@ def posts_in_force(day: date, *, unit_id: int | None = None) -> Sequence[Post]:
     return db.session.scalars(query).unique().all()
 
 
-def staffed_units(day: date, roles: Collection[str]) -> set[int]:
+def staffed_units(day: date, roles: Collection[str]) -> frozenset[int]:
     """The units in which somebody with an open account holds one of these posts on `day`."""
-    return set(
+    wanted = tuple(sorted(roles))
+    return directory().keep(("staffed", day, wanted), lambda: _staffed(day, wanted))
+
+
+def _staffed(day: date, roles: tuple[str, ...]) -> frozenset[int]:
+    return frozenset(
         db.session.scalars(
             select(Post.unit_id)
             .join(Post.person)
             .where(
-                Post.role.in_(sorted(roles)),
+                Post.role.in_(roles),
                 Post.starts_on <= day,
                 or_(Post.ends_on.is_(None), Post.ends_on > day),
                 Person.active,

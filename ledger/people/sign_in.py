@@ -9,13 +9,13 @@ from __future__ import annotations
 import time
 from datetime import date, datetime, timedelta
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 from flask import Flask, Response, make_response, render_template, request, session, url_for
 from flask_security import Security, SQLAlchemyUserDatastore, current_user
 from flask_security.utils import hash_password, login_user, logout_user, verify_password
 from sqlalchemy import func, select, update
-from sqlalchemy.orm import defer, joinedload, selectinload
+from sqlalchemy.orm import selectinload
 from werkzeug.exceptions import Unauthorized
 
 from ledger import access
@@ -31,7 +31,8 @@ from ledger.web import (
 )
 
 from . import usernames
-from .models import Person, Post, SignInAttempt, Unit
+from .directory import Known, directory
+from .models import Person, Post, SignInAttempt
 
 OPEN: Final = ("people.sign_in", "healthz", "readyz", "static")
 """The only endpoints that answer to somebody who has not signed in."""
@@ -54,28 +55,6 @@ BRAKE_WINDOW: Final = timedelta(minutes=10)
 _SEEN = "seen"
 _SEEN_EVERY: Final = 30
 """Seconds: a session's last sign of life is noted no oftener, to spare a cookie per request."""
-
-
-class Datastore(SQLAlchemyUserDatastore):
-    """Persons without Flask-Security's role table: rights come from posts, loaded at once."""
-
-    def __init__(self) -> None:
-        super().__init__(db, Person, None)  # type: ignore[arg-type]  # no roles of its own
-
-    def find_user(self, case_insensitive: bool = False, **kwargs: Any) -> Person | None:
-        (name, value), *_ = kwargs.items()
-        return db.session.scalar(
-            select(Person)
-            .where(getattr(Person, name) == value)
-            .options(
-                # Read on every request: what is sealed stays so until somebody asks for it.
-                joinedload(Person.home_unit).options(*_SEALED),
-                selectinload(Person.posts).joinedload(Post.unit).options(*_SEALED),
-            )
-        )
-
-
-_SEALED = (defer(Unit.contact_a_phone), defer(Unit.contact_b_phone))
 
 
 def init_app(app: Flask) -> None:
@@ -104,23 +83,38 @@ def init_app(app: Flask) -> None:
         SECURITY_CLI_USERS_NAME=False,
         SECURITY_CLI_ROLES_NAME=False,
     )
-    Security(app, Datastore(), register_blueprint=False)
+    # Rights come from posts: no role table of its own.
+    datastore = SQLAlchemyUserDatastore(db, Person, None)  # type: ignore[arg-type]
+    Security(app, datastore, register_blueprint=False)
+    app.login_manager.user_loader(_known)  # type: ignore[attr-defined]  # set by Security
     app.before_request(_guard)
     app.jinja_env.globals["signed_in"] = _who_and_posts
 
 
-def current_person() -> Person:
-    """Who is signed in. Behind the guard there always is somebody; Unauthorized elsewhere."""
-    person = current_user._get_current_object() if current_user else None
-    if not isinstance(person, Person):
-        raise Unauthorized(ENDED)
-    return person
+def _known(key: str) -> Known | None:
+    found = directory().person(key)
+    return found if found is not None and found.active else None
 
 
-def signed_in() -> Person | None:
+def signed_in() -> Known | None:
     """Who is signed in, or None."""
-    person = current_user._get_current_object() if current_user else None
-    return person if isinstance(person, Person) else None
+    user = current_user._get_current_object() if current_user else None
+    if isinstance(user, Person):  # in the request that signed him in
+        return _known(user.fs_uniquifier)
+    return user if isinstance(user, Known) else None
+
+
+def current() -> Known:
+    """Who is signed in. Behind the guard there always is somebody; Unauthorized elsewhere."""
+    found = signed_in()
+    if found is None:
+        raise Unauthorized(ENDED)
+    return found
+
+
+def current_person() -> Person:
+    """The row of whoever is signed in, for what changes it or is changed in its name."""
+    return db.session.get_one(Person, current().id)
 
 
 def today() -> date:

@@ -27,7 +27,7 @@ from .forms import (
 )
 from .models import Person, Post, Unit
 from .permissions import Held, may_administer, reach
-from .sign_in import current_person, today
+from .sign_in import current, current_person, today
 
 blueprint = Blueprint("people", __name__)
 
@@ -50,7 +50,7 @@ def init_app(app: Flask) -> None:
 
 def held() -> list[Held]:
     """The posts of whoever is signed in, as administration sees them."""
-    return [Held(post.role, post.unit.region_code) for post in current_person().posts_at(today())]
+    return [Held(post.role, post.unit.region_code) for post in current().posts_at(today())]
 
 
 def may(action: str, region_code: str | None = None, roles_of_target: Collection[str] = ()) -> bool:
@@ -266,8 +266,8 @@ def _page(person: Person, **forms: Any) -> str:
         grant=grant,
         problem=forms.get("problem", ""),
         may_keep=_may_keep(person),
-        may_grant=may("grant_posts") and person.id != current_person().id,
-        is_self=person.id == current_person().id,
+        may_grant=may("grant_posts") and person.id != current().id,
+        is_self=person.id == current().id,
         is_locked=sign_in.is_locked(person.username, now()),
     )
 
@@ -315,7 +315,7 @@ def disable_person(person_id: int) -> Response:
         return see_other(url_for("people.person", person_id=person_id))
     with writing() as at:
         person = _find_to_keep(person_id)
-        if person.id == current_person().id:
+        if person.id == current().id:
             raise Refused("不能停用本人的账号。")
         person.disable()
         access.record("person_disabled", subject=person.username, detail=form.reason.data, at=at)
@@ -341,7 +341,7 @@ def reset_password(person_id: int) -> str:
     hashed = sign_in.hashed(secret)
     with writing() as at:
         person = _find_to_keep(person_id)
-        if person.id == current_person().id:
+        if person.id == current().id:
             raise Refused("本人的密码请用“修改密码”修改。")
         person.be_handed_password(hashed)
         sign_in.unlock(person, at)

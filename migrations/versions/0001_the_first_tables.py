@@ -45,12 +45,6 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
-        "catalogue_stamp",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("mark", sa.String(length=40), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_catalogue_stamp")),
-    )
-    op.create_table(
         "channel",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("code", sa.String(length=40), nullable=False),
@@ -61,12 +55,6 @@ def upgrade() -> None:
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_channel")),
         sa.UniqueConstraint("code", name=op.f("uq_channel_code")),
-    )
-    op.create_table(
-        "deadline_stamp",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("mark", sa.String(length=40), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_deadline_stamp")),
     )
     op.create_table(
         "entry",
@@ -211,6 +199,12 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_sign_in_attempt_username_at", "sign_in_attempt", ["username", "at"], unique=False
+    )
+    op.create_table(
+        "stamp",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("mark", sa.String(length=40), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_stamp")),
     )
     op.create_table(
         "unit",

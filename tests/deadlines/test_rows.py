@@ -11,14 +11,13 @@ from sqlalchemy import func, select, update
 
 from ledger.catalogue.models import Category
 from ledger.config import SHANGHAI
-from ledger.db import db, writing
+from ledger.db import Stamp, db, writing
 from ledger.deadlines.calendar import DEFAULT_HOURS
 from ledger.deadlines.lay import lay_calendar, lay_limits
 from ledger.deadlines.limits import DEFAULTS, POLICY, Caps, Rule
 from ledger.deadlines.models import (
     CalendarDay,
     CalendarYear,
-    DeadlineStamp,
     LimitVersion,
     OfficeHours,
 )
@@ -131,7 +130,9 @@ def test_another_process_is_noticed_by_the_stamp_alone(app: Flask) -> None:
             db.session.commit()
         assert not load_calendar().is_working(date(2026, 10, 1))
         with writing():
-            db.session.execute(update(DeadlineStamp).values(mark="another"))
+            db.session.execute(
+                update(Stamp).where(Stamp.name == "deadlines").values(mark="another")
+            )
             db.session.commit()
         assert load_calendar().is_working(date(2026, 10, 1))
 
