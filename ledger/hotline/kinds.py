@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..catalogue.queries import catalogue
 from ..people.actor import Actor, Seat
 from ..sheets import Columns
 from . import intake, old_ledgers, orders
@@ -34,15 +35,20 @@ class FileKind:
     columns: Columns
     required: tuple[str, ...]
     make: Callable[[int, str], intake.Kind[Any]]
-    asks_channel: bool = False
+    channels: Callable[[], Mapping[str, str]] = dict
+    """The channels to choose from, code and name; none where no channel is asked."""
+    needs_channel: bool = True
+    """Whether one of them must be chosen."""
     about: str = ""
     """What comes of a row, for whoever chooses."""
     counts: str = "件"
     """The measure word of what a row becomes."""
     keeps_row: bool = False
     """Whether columns without a meaning stay in the record with the rest of their row."""
-    blank: str = ""
-    """The endpoint that hands out an empty workbook to fill in; '' where there is none."""
+    blank: Callable[[], bytes] | None = None
+    """Makes an empty workbook to fill in."""
+    blank_name: str = ""
+    """The file name under which it is handed out."""
 
     def taking(
         self,
@@ -67,15 +73,20 @@ class OpeningOrders(Orders):
         super().__init__(channel, office_id, opening=True)
 
 
+def hotlines() -> dict[str, str]:
+    """The channels whose orders bring numbers of their own."""
+    return {c.code: c.name for c in catalogue().channels.values() if c.source_system}
+
+
 _ROWS = (
     FileKind(
         "orders", "热线工单", importing_seat, orders.COLUMNS, Orders.required,
-        lambda office_id, channel: Orders(channel, office_id), asks_channel=True,
+        lambda office_id, channel: Orders(channel, office_id), channels=hotlines,
         about="12345、12328等热线平台转来的工单，逐件登记为待受理；原答复写入“补充”，不改变办理状态。",
     ),
     FileKind(
         "opening_orders", "热线工单（期初导入）", carrying_seat, orders.COLUMNS, Orders.required,
-        lambda office_id, channel: OpeningOrders(channel, office_id), asks_channel=True,
+        lambda office_id, channel: OpeningOrders(channel, office_id), channels=hotlines,
         about="启用台账以前的热线工单：有答复的列为已销号（期初），没有答复的列为待受理。",
     ),
     FileKind(
