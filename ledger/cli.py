@@ -67,7 +67,7 @@ def commands() -> list[click.Command]:
     from .appeals.indexing import reindex
     from .audit.erase import erase_command
     from .audit.verify import verify_command
-    from .hotline.commands import import_ledger, import_orders
+    from .hotline.commands import import_batch, import_firms, import_ledger, import_orders
 
     return [
         database,
@@ -78,6 +78,8 @@ def commands() -> list[click.Command]:
         create_admins,
         import_orders,
         import_ledger,
+        import_batch,
+        import_firms,
         reindex,
         verify_command,
         erase_command,

@@ -1,4 +1,4 @@
-"""Imports by command: a hotline's orders, an office's old ledger."""
+"""Imports by command: a hotline's orders, an office's old ledger, lists of appeals and of firms."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy import select
 
+from ..appeals import lifecycle
+from ..appeals.queries import office_for
 from ..appeals.record import Refused
 from ..db import config, db, now
 from ..people.acting import actor_of
 from ..people.actor import Actor, system
 from ..people.models import Person, Unit
 from ..sheets import SheetError
+from ..sheets.reader import MOST_BYTES
+from . import batch, firm_rows
+from .batch import Batch, BatchRow
+from .firm_rows import FirmRow, FirmRows
 from .intake import Summary, Taking
 from .old_ledgers import OldLedgers, OldRow
 from .taking import NoSuchChannel, take
@@ -45,6 +51,7 @@ def import_orders(
 ) -> None:
     """导入热线工单文件（xlsx、csv等），同一工单不重复登记。"""
     office_id, by = _office(office_code).id, _actor(username)
+    _may("carry_over" if opening else "register", by)
 
     def bring(data: bytes) -> Summary:
         return take(
@@ -71,8 +78,9 @@ def import_ledger(
     file: Path, office_code: str | None, username: str | None, dry_run: bool, as_json: bool
 ) -> None:
     """期初导入：接管本办公室原有的诉求台账，已销号的列为已销号（期初）。"""
-    office_id = _office(office_code).id
-    taking = Taking[OldRow](OldLedgers(office_id), office_id=office_id, by=_actor(username))
+    office_id, by = _office(office_code).id, _actor(username)
+    _may("carry_over", by)
+    taking = Taking[OldRow](OldLedgers(office_id), office_id=office_id, by=by)
 
     def bring(data: bytes) -> Summary:
         return (taking.weigh if dry_run else taking.take)(data, file.name)
@@ -80,8 +88,67 @@ def import_ledger(
     _run(file, bring, dry_run=dry_run, as_json=as_json)
 
 
-def _run(file: Path, bring: Callable[[bytes], Summary], *, dry_run: bool, as_json: bool) -> None:
+@click.command("import-batch")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--channel", default="", help="来源渠道编码，如visit；文件中逐行写明的以文件为准")
+@click.option("--by", "username", required=True, help="以哪位人员（用户名）的名义登记")
+@click.option("--dry-run", is_flag=True, help="试导入：只报告结果，不写入")
+@click.option("--json", "as_json", is_flag=True, help="以JSON输出")
+@with_appcontext
+def import_batch(file: Path, channel: str, username: str, dry_run: bool, as_json: bool) -> None:
+    """批量登记走访、座谈会收集的企业诉求，同一诉求不重复登记。"""
+    by = _actor(username)
+    _may("register", by)
+    seat = batch.registering_seat(by)
+    office = office_for(seat.region_code if seat else config().region)
+    if office is None:
+        raise CannotImport("该人员所在地区还没有牵头办公室，请先执行 ledger db upgrade")
+    office_id = office.id
+
+    def bring(data: bytes) -> Summary:
+        taking = Taking[BatchRow](Batch(channel, office_id), office_id=office_id, by=by)
+        return (taking.weigh if dry_run else taking.take)(data, file.name)
+
+    _run(file, bring, dry_run=dry_run, as_json=as_json)
+
+
+@click.command("import-firms")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--by", "username", help="以哪位人员（用户名）的名义导入，默认为系统")
+@click.option("--dry-run", is_flag=True, help="试导入：只报告结果，不写入")
+@click.option("--json", "as_json", is_flag=True, help="以JSON输出")
+@with_appcontext
+def import_firms(file: Path, username: str | None, dry_run: bool, as_json: bool) -> None:
+    """把企业名单导入企业库，同一企业不重复登记，已有企业的信息不改动。"""
+    office_id, by = _office(None).id, _actor(username)
+    if by.kind == "person" and firm_rows.registering_seat(by) is None:
+        raise CannotImport("该人员的岗位不能登记企业")
+    taking = Taking[FirmRow](FirmRows(office_id), office_id=office_id, by=by)
+
+    def bring(data: bytes) -> Summary:
+        return (taking.weigh if dry_run else taking.take)(data, file.name)
+
+    _run(file, bring, dry_run=dry_run, as_json=as_json, measure="家")
+
+
+def _may(verb: str, by: Actor) -> None:
+    """Asked before the file is opened: who may not import leaves no run behind."""
+    verdict = lifecycle.may(verb, None, by)
+    if not verdict:
+        raise CannotImport(f"该人员不能登记诉求：{verdict.reason}")
+
+
+def _run(
+    file: Path,
+    bring: Callable[[bytes], Summary],
+    *,
+    dry_run: bool,
+    as_json: bool,
+    measure: str = "件",
+) -> None:
     try:
+        if file.stat().st_size > MOST_BYTES:
+            raise CannotImport(f"文件超过{MOST_BYTES // 1024 // 1024}MB，请分成几个文件导入")
         data = file.read_bytes()
     except OSError as error:
         raise CannotImport(f"读不到文件“{file.name}”：{error.strerror}") from error
@@ -95,8 +162,9 @@ def _run(file: Path, bring: Callable[[bytes], Summary], *, dry_run: bool, as_jso
         click.echo(json.dumps(summary.as_dict(), ensure_ascii=False))
         return
     click.echo(
-        f"{'试导入' if dry_run else '导入'}：共{summary.rows}行，新登记{summary.created}件，"
-        f"已存在{summary.repeated}件，内容不一致{summary.conflicts}件，未导入{summary.rejected}行"
+        f"{'试导入' if dry_run else '导入'}：共{summary.rows}行，新登记{summary.created}{measure}，"
+        f"已存在{summary.repeated}{measure}，内容不一致{summary.conflicts}{measure}，"
+        f"未导入{summary.rejected}行"
     )
     for problem in summary.problems:
         click.echo(f"  第{problem.row}行 {problem.reason}")
