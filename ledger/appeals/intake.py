@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Self
 
 from ..catalogue.queries import catalogue
 from ..catalogue.words import APPELLANT_TYPES, KINDS, URGENCIES
-from ..db import db
 from ..firms.names import fold
 from ..people.actor import Actor
 from ..people.models import Unit
@@ -125,7 +124,7 @@ class Intake(AppealRecord):
         _check(known)
         appeal = cls._blank(known, office=office, by=by, at=at, firm=firm)
         with appeal.act("register", by=by, at=at, happened_at=happened_at) as act:
-            db.session.add(appeal)
+            act.begin_stream()
             appeal.attachments.extend(attachments)
             appeal.external_orders.extend(external_orders)
             if act.seat is not None:

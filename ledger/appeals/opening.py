@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from ..catalogue.queries import catalogue
-from ..db import db
 from ..deadlines import clocks
 from ..people.actor import Actor
 from ..people.models import Unit
@@ -75,7 +74,7 @@ class Opening(Closing):
         appeal.state = carried.state
         appeal.opening = True
         with appeal.act("carry_over", by=by, at=at) as act:
-            db.session.add(appeal)
+            act.begin_stream()
             appeal.external_orders.extend(external_orders)
             act.personal["row"] = carried.row
             if act.seat is not None:

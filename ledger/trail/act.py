@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 from sqlalchemy import event, inspect, select
 from sqlalchemy.orm import (
@@ -33,7 +33,6 @@ from ..people.actor import Actor, Seat
 from ..work.models import Outbox
 from .canonical import (
     ALGORITHM,
-    FIELDS,
     FORM,
     Plain,
     canonical,
@@ -146,11 +145,42 @@ def columns_of(cls: type[Trailed]) -> tuple[Column, ...]:
     return _columns.setdefault(cls.__trail__, tuple(found))
 
 
+class Change(NamedTuple):
+    """A column that an entry sets. `key` is the row's id as text, '' for the stream's own."""
+
+    table: str
+    key: str
+    column: Column
+    value: object
+
+
+class Inking(NamedTuple):
+    """A text behind a commitment, as its row will be."""
+
+    place: str
+    salt: str
+    body: str | None
+    sealed: str | None
+    commitment: str
+
+
 @dataclass(frozen=True)
 class _Change:
     row: Trailed
     column: Column
     value: object
+
+
+GATHERING = "gathering"
+"""Key of a session's info: what takes acts on new streams, to write them together."""
+
+
+class Gatherer(Protocol):
+    """See bulk.py."""
+
+    def take(self, act: Act) -> None: ...
+
+    def holds(self, root: Stream) -> bool: ...
 
 
 class Act:
@@ -190,19 +220,30 @@ class Act:
         self._inked: set[tuple[int, str]] = set()
         self._new: set[int] = set()
         self._writing = False
-        self._from_state = ""
+        self.from_state = ""
+        self._gatherer: Gatherer | None = self._session.info.get(GATHERING)
+
+    def begin_stream(self) -> None:
+        """The root is new, and this act its first."""
+        if self._gatherer is None:
+            self._session.add(self.root)
 
     def __enter__(self) -> Act:
         session = self._session
         if session.info.get("act"):
             raise TrailBypassed("an act inside an act")
+        if self._gatherer is not None:
+            if self._gatherer.holds(self.root):
+                self.from_state = self.root.ink_state
+            session.info["act"] = self
+            return self
         session.flush()
         session.info["act"] = self
         # Nothing may reach the rows before it is read off for the ink.
         self._quiet = session.no_autoflush
         self._quiet.__enter__()
         if inspect(self.root).persistent:
-            self._from_state = self.root.ink_state
+            self.from_state = self.root.ink_state
         return self
 
     def __exit__(
@@ -212,6 +253,11 @@ class Act:
         trace: TracebackType | None,
     ) -> None:
         session = self._session
+        if self._gatherer is not None:
+            session.info.pop("act", None)
+            if kind is None:
+                self._gatherer.take(self)
+            return
         done = False
         try:
             if kind is None:
@@ -267,7 +313,7 @@ class Act:
                     changes.append(_Change(row, column, None))
         return changes
 
-    def _refuse_unwritable(self, rows: list[Trailed]) -> None:
+    def refuse_unwritable(self, rows: Iterable[Trailed]) -> None:
         """Before any flush: the engines would each refuse in their own way, halfway through."""
         for row in rows:
             for column in columns_of(type(row)):
@@ -305,7 +351,7 @@ class Act:
         dirty = [row for row in session.dirty if isinstance(row, Trailed)]
         new = [row for row in session.new if isinstance(row, Trailed)]
         self._fill_keys(dirty)
-        self._refuse_unwritable([*dirty, *new])
+        self.refuse_unwritable([*dirty, *new])
         root.settle(self.at)
         # settle may have touched a row that nothing else did.
         dirty = [row for row in session.dirty if isinstance(row, Trailed)]
@@ -328,32 +374,30 @@ class Act:
                 if (value := getattr(row, column.name)) is not None
             ]
         root.after_rows()
-        at = self.at
-        if root.head_at is not None and at <= root.head_at:
-            at = root.head_at + timedelta(microseconds=1)
-        entry = Entry(
-            stream=root.stream,
-            seq=seq,
-            at=at,
-            happened_at=self.happened_at or at,
-            form=FORM,
-            verb=self.verb,
-            from_state=self._from_state,
-            to_state=root.ink_state,
-            round=root.ink_round,
-            assignment_id=self.assignment.id if self.assignment is not None else None,
-            actor_kind=self.by.kind,
-            actor_id=self.by.id,
-            actor_name=self.by.name,
-            post_unit_id=self.seat.unit_id if self.seat else None,
-            post_unit=self.seat.unit_name if self.seat else "",
-            post_role=self.seat.role if self.seat else "",
-            on_behalf=self.on_behalf,
-            prev=root.head or first_prev(ledger_id(session), root.stream),
-            algorithm=ALGORITHM,
+        at = after(root.head_at, self.at)
+        texts: list[Inking] = []
+        fields = self.fields(
+            seq,
+            at,
+            root.head or first_prev(ledger_id(session), root.stream),
+            self.payload(
+                (
+                    Change(
+                        type(c.row).__trail__,
+                        "" if c.row is root else str(c.row.id),  # type: ignore[attr-defined]
+                        c.column,
+                        c.value,
+                    )
+                    for c in changes
+                ),
+                texts.append,
+            ),
         )
-        entry.payload = canonical(self._payload(changes, entry))
-        entry.hash = entry_hash({name: getattr(entry, name) for name in FIELDS})
+        entry = Entry(**fields, hash=entry_hash(fields))
+        entry.texts += [
+            EntryText(place=text.place, salt=text.salt, body=text.body, sealed=text.sealed)
+            for text in texts
+        ]
         root.head = entry.hash
         root.head_at = at
         session.add(entry)
@@ -364,27 +408,56 @@ class Act:
         self.entry = entry
         session.info.setdefault("inked", {}).setdefault(root.stream, seq)
 
-    def _payload(self, changes: list[_Change], entry: Entry) -> dict[str, Plain]:
+    # -- the entry -------------------------------------------------------------------------
+
+    def fields(self, seq: int, at: datetime, prev: str, payload: str) -> dict[str, Any]:
+        """The entry's FIELDS. The rows have their ids."""
+        root, seat = self.root, self.seat
+        return {
+            "stream": root.stream,
+            "seq": seq,
+            "at": at,
+            "happened_at": self.happened_at or at,
+            "form": FORM,
+            "verb": self.verb,
+            "from_state": self.from_state,
+            "to_state": root.ink_state,
+            "round": root.ink_round,
+            "assignment_id": self.assignment.id if self.assignment is not None else None,
+            "actor_kind": self.by.kind,
+            "actor_id": self.by.id,
+            "actor_name": self.by.name,
+            "post_unit_id": seat.unit_id if seat else None,
+            "post_unit": seat.unit_name if seat else "",
+            "post_role": seat.role if seat else "",
+            "on_behalf": self.on_behalf,
+            "payload": payload,
+            "prev": prev,
+            "algorithm": ALGORITHM,
+        }
+
+    def payload(self, changes: Iterable[Change], keep: Callable[[Inking], object]) -> str:
+        """The entry's payload. `keep` is handed each text behind a commitment."""
         rows: dict[str, dict[str, dict[str, Plain]]] = {}
         texts: dict[str, Plain] = {}
-        for change in changes:
-            name = type(change.row).__trail__
-            key = "" if change.row is self.root else str(change.row.id)  # type: ignore[attr-defined]
-            if change.column.kind != "plain" and change.value and change.value != ERASED:
-                place = f"{name}.{key}.{change.column.name}" if key else _place(name, change.column)
-                texts[place] = self._keep_text(
-                    entry, place, str(change.value), personal=change.column.kind == "personal"
-                )
+
+        def ink(place: str, words: str, *, personal: bool) -> None:
+            inking = _inking(place, words, personal=personal)
+            keep(inking)
+            texts[place] = inking.commitment
+
+        for table, key, column, value in changes:
+            if column.kind != "plain" and value and value != ERASED:
+                place = f"{table}.{key}.{column.name}" if key else f"{table}.{column.name}"
+                ink(place, str(value), personal=column.kind == "personal")
             else:
-                rows.setdefault(name, {}).setdefault(key, {})[change.column.name] = plain(
-                    change.value
-                )
+                rows.setdefault(table, {}).setdefault(key, {})[column.name] = plain(value)
         for place, words in self.texts.items():
             if words:
-                texts[place] = self._keep_text(entry, place, words, personal=False)
+                ink(place, words, personal=False)
         for place, words in self.personal.items():
             if words:
-                texts[place] = self._keep_text(entry, place, words, personal=True)
+                ink(place, words, personal=True)
         body: dict[str, Plain] = {}
         if rows:
             body["set"] = rows  # type: ignore[assignment]
@@ -392,19 +465,7 @@ class Act:
             body["texts"] = texts
         if self.data:
             body["data"] = dict(self.data)
-        return body
-
-    @staticmethod
-    def _keep_text(entry: Entry, place: str, words: str, *, personal: bool) -> str:
-        salt = secrets.token_bytes(16)
-        kept = EntryText(place=place, salt=salt.hex(), body=words)
-        if personal:
-            # A phone number is short enough to be guessed from its commitment and salt.
-            kept.salt = keyring().encrypt(salt.hex(), f"entry_text.{place}.salt")
-            kept.body = None
-            kept.sealed = keyring().encrypt(words, f"entry_text.{place}")
-        entry.texts.append(kept)
-        return commit(words, salt)
+        return canonical(body)
 
     # -- two hands at once -----------------------------------------------------------------
 
@@ -440,8 +501,27 @@ class Act:
             raise StaleForm(clashing, since)
 
 
-def _place(name: str, column: Column) -> str:
-    return f"{name}.{column.name}"
+def after(head_at: datetime | None, at: datetime) -> datetime:
+    """The moment of a stream's next entry: no two stand at the same."""
+    if head_at is not None and at <= head_at:
+        return head_at + timedelta(microseconds=1)
+    return at
+
+
+def _inking(place: str, words: str, *, personal: bool) -> Inking:
+    salt = secrets.token_bytes(16)
+    commitment = commit(words, salt)
+    if not personal:
+        return Inking(place, salt.hex(), words, None, commitment)
+    # A phone number is short enough to be guessed from its commitment and salt.
+    ring = keyring()
+    return Inking(
+        place,
+        ring.encrypt(salt.hex(), f"entry_text.{place}.salt"),
+        None,
+        ring.encrypt(words, f"entry_text.{place}"),
+        commitment,
+    )
 
 
 def is_writable(words: str) -> bool:
