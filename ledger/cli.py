@@ -234,10 +234,11 @@ def worker() -> None:
     """只运行后台任务（serve已包含；多台机器时可另行启动）。"""
     from .appeals import sweeps as of_appeals
     from .files import sweeps as of_files
+    from .hotline import sweeps as of_hotline
     from .work import worker as work
 
     _refuse_unlaid()
-    for room in (of_files, of_appeals):
+    for room in (of_files, of_appeals, of_hotline):
         room.register()
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     db.session.remove()
