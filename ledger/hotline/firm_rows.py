@@ -65,9 +65,6 @@ COLUMNS: sheets.Columns = {
 _IN_NOTE = ("founded", "form", "capital", "scope", "status")
 """What the register has no column for; it stands in the note, each under its own name."""
 
-UNSETTLED = ""
-"""No digest: the name stands under another code or none, and a person must say which it is."""
-
 _LONGEST_NOTE = 2000
 _YES = {"是", "√", "有", "y", "yes", "1", "true", "白名单"}
 _GONE = ("注销", "吊销", "迁出", "撤销", "歇业")
@@ -115,6 +112,14 @@ class FirmRow:
         if self.address:
             told.append(f"地址：{self.address}")
         return {"title": self.name, "content": "\n".join([*told, self.note]).strip()}
+
+
+def _unsettled(item: FirmRow, other: str) -> Standing:
+    """A row with a code whose name stands without it: a person must say which firm it is."""
+    return Standing(
+        matter="",
+        clash=f"{other}，此行代码为{item.uscc}；是同一家的请在企业页补登，不是的请在企业页登记",
+    )
 
 
 def _digest(words: str) -> str:
@@ -210,6 +215,7 @@ class FirmRows:
     channel = ""
     columns = COLUMNS
     required: tuple[str, ...] = ("name",)
+    together = False
 
     def __init__(self, office_id: int) -> None:
         region = select(Unit.region_code).where(Unit.id == office_id)
@@ -238,14 +244,21 @@ class FirmRows:
             by_name.setdefault(firm.name_folded, firm)
         found: dict[str, Standing] = {}
         for item in items:
-            if item.uscc in by_code:
-                found[item.key] = Standing(_digest(by_code[item.uscc].name_folded))
+            if (firm := by_code.get(item.uscc)) is not None:
+                clash = f"统一社会信用代码{item.uscc}已登记在“{firm.name}”名下"
+                found[item.key] = Standing(_digest(firm.name_folded), clash=clash)
                 continue
             if self.named.setdefault(item.key, item.folded) != item.folded:
                 continue  # the engine lays it beside the row that had the code first
             first = self.keyed.setdefault(item.folded, item.key)
-            if item.folded in by_name or first != item.key:
-                found[item.key] = Standing(UNSETTLED if item.uscc else item.matter)
+            namesake = by_name.get(item.folded)
+            if not item.uscc and (namesake is not None or first != item.key):
+                found[item.key] = Standing(item.matter)
+            elif namesake is not None:
+                known = f"代码为{namesake.uscc}" if namesake.uscc else "没有代码"
+                found[item.key] = _unsettled(item, f"“{namesake.name}”已登记，{known}")
+            elif first != item.key:
+                found[item.key] = _unsettled(item, f"文件前面已有“{item.name}”，代码与此行不同")
         return found
 
     def prepare(self, items: Sequence[FirmRow]) -> None:

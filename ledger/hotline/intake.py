@@ -66,6 +66,8 @@ class Standing:
 
     matter: str
     appeal_id: int | None = None
+    clash: str = ""
+    """What to say of a row that differs; '' where it is only that its text is another one."""
 
 
 class Kind(Protocol[T]):
@@ -155,7 +157,7 @@ class Taking(Generic[T]):
     def weigh(self, data: bytes, filename: str) -> Summary:
         """试导入: what would come of it. Writes nothing."""
         summary = Summary()
-        seen: dict[str, str] = {}
+        seen: dict[str, Standing] = {}
         for batch in self._batches(self.open(data, filename)):
             items = [item for _, item in batch if not isinstance(item, str)]
             known = self.kind.known(items)
@@ -164,13 +166,12 @@ class Taking(Generic[T]):
                 if isinstance(item, str):
                     line.reason = f"{REJECTED}：{item}"
                 else:
-                    standing = known.get(item.key)
-                    matter = standing.matter if standing else seen.get(item.key)
-                    if matter is None:
-                        seen[item.key] = item.matter
+                    standing = known.get(item.key) or seen.get(item.key)
+                    if standing is None:
+                        seen[item.key] = Standing(item.matter)
                         line.outcome = "created"
                     else:
-                        _compare(line, item, matter)
+                        _compare(line, item, standing)
                 _count(summary, line)
             db.session.rollback()
         return summary
@@ -263,7 +264,7 @@ class Taking(Generic[T]):
                 return
             standing = known[item.key]
         line.appeal_id = standing.appeal_id
-        _compare(line, item, standing.matter)
+        _compare(line, item, standing)
 
     def _finish(self, summary: Summary) -> None:
         with writing():
@@ -274,12 +275,12 @@ class Taking(Generic[T]):
             db.session.commit()
 
 
-def _compare(line: ImportLine, item: Item, matter: str) -> None:
-    if matter == item.matter:
+def _compare(line: ImportLine, item: Item, standing: Standing) -> None:
+    if standing.matter == item.matter:
         line.outcome, line.reason = "repeated", REPEATED
         return
     line.outcome = "conflict"
-    line.reason = f"{CONFLICT}：{item.words}已登记，内容与原来不同"
+    line.reason = f"{CONFLICT}：{standing.clash or f'{item.words}已登记，内容与原来不同'}"
     line.theirs = json.dumps(item.text, ensure_ascii=False)
 
 

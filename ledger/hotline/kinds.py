@@ -13,7 +13,9 @@ from typing import Any
 from ..catalogue.queries import catalogue
 from ..people.actor import Actor, Seat
 from ..sheets import Columns
-from . import intake, old_ledgers, orders
+from . import batch, firm_rows, intake, old_ledgers, orders, template
+from .batch import Batch
+from .firm_rows import FirmRows
 from .intake import Taking
 from .models import ImportRun
 from .old_ledgers import OldLedgers
@@ -94,6 +96,19 @@ _ROWS = (
         lambda office_id, _channel: OldLedgers(office_id),
         about="本办公室原来的诉求台账：已销号的列为已销号（期初），未销号的按承办单位转入，整行留存。",
         keeps_row=True,
+    ),
+    FileKind(
+        "batch", "诉求批量登记", batch.registering_seat, batch.COLUMNS, Batch.required,
+        lambda office_id, channel: Batch(channel, office_id),
+        channels=batch.channels_by_hand, needs_channel=False,
+        about="走访、座谈会收集的诉求，以导入人的名义逐件登记为待受理；文件中写明来源渠道的以文件为准。",
+        blank=template.workbook, blank_name=template.FILE_NAME,
+    ),
+    FileKind(
+        "firms", "企业名单", firm_rows.registering_seat, firm_rows.COLUMNS, FirmRows.required,
+        lambda office_id, _channel: FirmRows(office_id),
+        about="企业库没有的企业逐家登记；已有的不改动。同一代码名称不同、同名代码不同的列为“内容不一致”。",
+        counts="家",
     ),
 )  # fmt: skip
 

@@ -73,7 +73,8 @@ def test_one_code_under_another_name_is_a_conflict(cast: Cast) -> None:
     bring(cast, listed(SHUNDA))
     summary = bring(cast, listed(["安远县百顺运输公司", SOUND]))
     assert counts(summary) == (1, 0, 0, 1, 0)
-    assert SOUND in summary.problems[0].reason
+    said = summary.problems[0].reason
+    assert said == f"内容不一致：统一社会信用代码{SOUND}已登记在“{SHUNDA[0]}”名下"
     with cast.app.app_context():
         assert db.session.scalars(select(Firm.name)).one() == SHUNDA[0]
 
@@ -101,6 +102,14 @@ def test_what_makes_two_rows_one_firm(
         assert again.created == 0
     with cast.app.app_context():
         assert db.session.scalar(select(func.count(Firm.id))) == expected[1]
+
+
+def test_a_code_for_a_name_that_stands_without_it_is_left_to_a_person(cast: Cast) -> None:
+    bring(cast, listed(["顺达公司", ""], ["百顺公司", OTHER]))
+    summary = bring(cast, listed(["顺达公司", SOUND], ["百顺公司", WRONG]))
+    first, second = (problem.reason for problem in summary.problems)
+    assert first.startswith(f"内容不一致：“顺达公司”已登记，没有代码，此行代码为{SOUND}；")
+    assert second.startswith(f"内容不一致：“百顺公司”已登记，代码为{OTHER}，此行代码为{WRONG}；")
 
 
 def test_a_doubtful_code_is_kept_and_marked_as_on_the_page(cast: Cast) -> None:
