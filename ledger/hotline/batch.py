@@ -130,6 +130,7 @@ class Batch:
     code = "batch"
     columns = COLUMNS
     required: tuple[str, ...] = ("content",)
+    together = True
 
     def __init__(self, channel: str, office_id: int) -> None:
         """`channel`: '' where each row must name its own. Raises NoSuchChannel."""

@@ -3,8 +3,8 @@
 A kind of file says what a row means, which rows are known already, and how one is brought in.
 The engine decides: new rows are created, the same again is repeated, the same key with another
 matter is a conflict that changes nothing, and what cannot be taken is rejected with its reason.
-Rows go in by batches, each its own transaction and each row its own savepoint, so that a file cut
-off in the middle can simply be sent again.
+Rows go in by batches, each its own transaction, so that a file cut off in the middle can simply
+be sent again. A batch is written together; where that cannot be, each row is its own savepoint.
 """
 
 from __future__ import annotations
@@ -12,21 +12,28 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
+from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from .. import sheets
+from ..appeals import bulk
+from ..appeals.bulk import Gathering, Ids, Ungathered
 from ..appeals.record import Invalid
-from ..db import db, writing
+from ..db import Base, db, writing
 from ..people.actor import Actor
 from .models import ImportLine, ImportRun
 
-BATCH = 100
+BATCH = 250
 """Rows a transaction: short enough that nobody waits for an import, long enough to be quick."""
+
+SINGLY = 100
+"""The same where each row is written by itself."""
 
 REPEATED = "已存在"
 CONFLICT = "内容不一致"
@@ -59,6 +66,9 @@ class Item(Protocol):
 
 T = TypeVar("T", bound=Item)
 
+_Understood = tuple[int, T | str]
+"""The row's number in the file; the item, or why there is none."""
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -77,6 +87,8 @@ class Kind(Protocol[T]):
     channel: str
     columns: sheets.Columns
     required: tuple[str, ...]
+    together: bool
+    """Whether `bring` only begins appeals, so that the rows of a batch are written together."""
 
     def understand(self, row: sheets.Row) -> T:
         """Raises Unusable."""
@@ -120,6 +132,8 @@ class Summary:
         self.problems += other.problems
 
 
+_LINES = insert(Base.metadata.tables[ImportLine.__tablename__])
+
 COUNTS = ("rows", "created", "repeated", "conflicts", "rejected")
 _COUNTED = {"conflict": "conflicts"}
 
@@ -143,6 +157,7 @@ class Taking(Generic[T]):
         self.by = by
         self.mapping = mapping
         self.claim = claim
+        self._ids = Ids()
 
     def open(self, data: bytes, filename: str) -> sheets.Sheet:
         """Raises SheetError in Chinese where there is no such table in it."""
@@ -185,12 +200,12 @@ class Taking(Generic[T]):
         self._finish(summary)
         return summary
 
-    def _batches(self, sheet: sheets.Sheet) -> Iterator[list[tuple[int, T | str]]]:
+    def _batches(self, sheet: sheets.Sheet) -> Iterator[list[_Understood[T]]]:
         rows = iter(sheet)
         while some := list(islice(rows, BATCH)):
             yield list(self._understood(some))
 
-    def _understood(self, rows: Iterable[sheets.Row]) -> Iterator[tuple[int, T | str]]:
+    def _understood(self, rows: Iterable[sheets.Row]) -> Iterator[_Understood[T]]:
         for row in rows:
             if row.problems:
                 yield row.number, "；".join(row.problems)
@@ -219,42 +234,66 @@ class Taking(Generic[T]):
             db.session.commit()
             return run.id
 
-    def _take_batch(self, batch: list[tuple[int, T | str]], run_id: int | None) -> Summary:
+    def _take_batch(self, batch: list[_Understood[T]], run_id: int | None) -> Summary:
+        if self.kind.together:
+            try:
+                return self._write_batch(batch, run_id, together=True)
+            except (IntegrityError, Ungathered):
+                # Another import brought a row in the meantime (PostgreSQL; SQLite's lock forbids
+                # it), or a row failed half-way through its acts: it alone is to be left out.
+                pass
         done = Summary()
+        for first in range(0, len(batch), SINGLY):
+            done.add(self._write_batch(batch[first : first + SINGLY], run_id, together=False))
+        return done
+
+    def _write_batch(
+        self, batch: list[_Understood[T]], run_id: int | None, *, together: bool
+    ) -> Summary:
+        done = Summary()
+        lines: list[ImportLine] = []
         with writing() as at:
             # Whoever is signed in is read in the same session and must stay in it.
             before = set(db.session)
             items = [item for _, item in batch if not isinstance(item, str)]
             known = self.kind.known(items)
             self.kind.prepare(items)
-            for number, item in batch:
-                line = ImportLine(run_id=run_id, row_number=number, outcome="rejected", reason="")
-                if isinstance(item, str):
-                    line.reason = f"{REJECTED}：{item}"
-                else:
-                    self._settle(item, line, known, at)
-                line.reason = line.reason[:500]
-                _count(done, line)
-                db.session.add(line)
+            with bulk.together(self._ids, len(items)) if together else nullcontext() as gathered:
+                for number, item in batch:
+                    line = ImportLine(row_number=number, outcome="rejected", reason="")
+                    if isinstance(item, str):
+                        line.reason = f"{REJECTED}：{item}"
+                    else:
+                        self._settle(item, line, known, at, gathered)
+                    line.reason = line.reason[:500]
+                    _count(done, line)
+                    lines.append(line)
+            rows = [_row_of(line, run_id) for line in lines]
+            db.session.connection().execute(_LINES, rows)
             db.session.commit()
             for row in set(db.session) - before:
                 if row in db.session:  # plates go with their appeal
                     db.session.expunge(row)
         return done
 
-    def _settle(self, item: T, line: ImportLine, known: dict[str, Standing], at: datetime) -> None:
+    def _settle(
+        self,
+        item: T,
+        line: ImportLine,
+        known: dict[str, Standing],
+        at: datetime,
+        gathered: Gathering | None,
+    ) -> None:
         line.order_number = item.words[:140]
         standing = known.get(item.key)
         if standing is None:
             try:
-                # A row that fails leaves nothing behind, the others of its batch stand.
-                with db.session.begin_nested():
-                    standing = self.kind.bring(item, by=self.by, at=at)
+                standing = self._bring(item, at, gathered)
             except Invalid as problem:
                 line.reason = f"{REJECTED}：{problem.reason}"
                 return
             except IntegrityError:
-                # Another import brought it in the meantime (PostgreSQL; SQLite's lock forbids it).
+                # As above, but now it is known which.
                 known.update(self.kind.known([item]))
                 if item.key not in known:
                     raise
@@ -266,6 +305,19 @@ class Taking(Generic[T]):
         line.appeal_id = standing.appeal_id
         _compare(line, item, standing)
 
+    def _bring(self, item: T, at: datetime, gathered: Gathering | None) -> Standing:
+        if gathered is None:
+            # A row that fails leaves nothing behind, the others of its batch stand.
+            with db.session.begin_nested():
+                return self.kind.bring(item, by=self.by, at=at)
+        begun = len(gathered)
+        try:
+            return self.kind.bring(item, by=self.by, at=at)
+        except Invalid as problem:
+            if len(gathered) > begun:
+                raise Ungathered from problem
+            raise
+
     def _finish(self, summary: Summary) -> None:
         with writing():
             run = db.session.get_one(ImportRun, summary.run_id)
@@ -273,6 +325,18 @@ class Taking(Generic[T]):
                 setattr(run, name, getattr(summary, name))
             run.finished = True
             db.session.commit()
+
+
+def _row_of(line: ImportLine, run_id: int | None) -> dict[str, object]:
+    return {
+        "run_id": run_id,
+        "row_number": line.row_number,
+        "outcome": line.outcome,
+        "reason": line.reason,
+        "order_number": line.order_number or "",
+        "appeal_id": line.appeal_id,
+        "theirs": line.theirs,
+    }
 
 
 def _compare(line: ImportLine, item: Item, standing: Standing) -> None:

@@ -253,6 +253,7 @@ class OldLedgers:
     channel = "carried"
     columns = COLUMNS
     required: tuple[str, ...] = ("content",)
+    together = True
 
     def __init__(self, office_id: int) -> None:
         self.office_id = office_id

@@ -71,6 +71,7 @@ class Orders:
     code = "orders"
     columns = COLUMNS
     required: tuple[str, ...] = ("number", "content")
+    together = True
 
     def __init__(self, channel: str, office_id: int, *, opening: bool = False) -> None:
         """`opening`: 期初导入, what has been replied to arrives closed. Raises NoSuchChannel."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ _PUT = text(
     "INSERT INTO search_text (appeal_id, common, sealed) VALUES (:appeal_id, :common, :sealed)"
     " ON CONFLICT (appeal_id) DO UPDATE SET common = excluded.common, sealed = excluded.sealed"
 )
+
+_WAITING = "search_waiting"
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,23 @@ def tokens_of(one: Texts) -> dict[str, Any]:
 
 
 def put_all(found: Iterable[Texts]) -> None:
+    waiting: list[Texts] | None = db.session().info.get(_WAITING)
+    if waiting is not None:
+        waiting += found
+        return
     rows = [tokens_of(one) for one in found]
     if rows:
-        db.session.execute(_PUT, rows)
+        db.session.connection().execute(_PUT, rows)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """What is put inside is written on leaving, by one statement."""
+    info = db.session().info
+    waiting: list[Texts] = []
+    info[_WAITING] = waiting
+    try:
+        yield
+    finally:
+        info.pop(_WAITING)
+    put_all(waiting)

@@ -92,8 +92,30 @@ class Serial(Base):
     last: Mapped[int] = mapped_column(Integer)
 
 
+HELD_SERIALS = "serials"
+"""Key of a session's info: counters that count in memory until `keep_serials`."""
+
+Serials = dict[tuple[str, int, int], int]
+
+
 def next_serial(session: Session, kind: str, office_id: int, year: int) -> int:
     """The next number, counting from 1. Locks the counter until the commit: allocate last."""
+    held: Serials | None = session.info.get(HELD_SERIALS)
+    if held is None:
+        return _step(session, kind, office_id, year)
+    key = (kind, office_id, year)
+    held[key] = held[key] + 1 if key in held else _step(session, kind, office_id, year)
+    return held[key]
+
+
+def keep_serials(session: Session, held: Serials) -> None:
+    """Write what was counted in memory, in the transaction in which it was."""
+    for (kind, office_id, year), last in held.items():
+        here = (Serial.kind == kind, Serial.office_id == office_id, Serial.year == year)
+        session.execute(update(Serial).where(*here).values(last=last))
+
+
+def _step(session: Session, kind: str, office_id: int, year: int) -> int:
     here = (Serial.kind == kind, Serial.office_id == office_id, Serial.year == year)
     step = update(Serial).where(*here).values(last=Serial.last + 1).returning(Serial.last)
     number = session.execute(step).scalar()
