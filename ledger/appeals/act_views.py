@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Response, abort, flash, make_response, render_template, request, url_for
+from flask import Response, abort, flash, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from ..db import db, now, writing
 from ..people.acting import current_actor
 from ..people.actor import Actor
-from ..people.sign_in import current_person
 from ..trail.act import StaleForm
 from ..trail.models import Entry
 from ..web import is_htmx, see_other, wants_fragment
@@ -24,12 +23,12 @@ from . import acts
 from .act_forms import ActForm
 from .acts import BY_URL, Act, Doing, Drawing
 from .attachment_views import Taken, forget, store, take_files
+from .leaf import Leaf
 from .models import Appeal
 from .pages import blueprint
 from .queries import entries_of
 from .record import Invalid, Refused
-from .show_views import Panel, article, found, loaded_panels, panel, trail, url_of
-from .sight import knows_identity
+from .show_views import Panel, address, article, found, loaded_panels, panel, read, trail
 
 AT_ONCE = timedelta(minutes=2)
 """The same act by the same hand within this time is a second click, not a second act."""
@@ -51,12 +50,12 @@ def _act(url: str) -> Act:
 def form(number: str, verb: str) -> ResponseReturnValue:
     """The act's form: the panel alone for htmx, else the appeal's page with it standing open."""
     act, at, actor = _act(verb), now(), current_actor()
-    appeal = found(number, actor, at)
+    appeal = read(number, actor, at)
     verdict = acts.may(act, appeal, appeal.facts(at), actor)
     if not verdict:
         shown = panel(act, appeal, actor, at, refusal=verdict.reason)
         return _answer(shown, appeal, actor, at, verdict.status)
-    drawing = Drawing(appeal, current_person(), actor, at, request.args)
+    drawing = Drawing(appeal, actor, at, request.args)
     if is_htmx() and "category_id" in request.args and not acts.usual_lead(drawing):
         # Nothing to bring along: a unit chosen while we were asked must stay chosen.
         return "", 204
@@ -67,8 +66,8 @@ def form(number: str, verb: str) -> ResponseReturnValue:
 @blueprint.post("/<number>/<any({}):verb>".format(", ".join(f"'{url}'" for url in BY_URL)))
 def do(number: str, verb: str) -> ResponseReturnValue:
     act, at, actor = _act(verb), now(), current_actor()
-    appeal = found(number, actor, at)
-    form = acts.form_of(act, Drawing(appeal, current_person(), actor, at), typed=True)
+    appeal = read(number, actor, at)
+    form = acts.form_of(act, Drawing(appeal, actor, at), typed=True)
     verdict = acts.may(act, appeal, appeal.facts(at), actor)
     if not verdict:
         if _is_second_click(act, form, appeal, actor, at):
@@ -84,20 +83,20 @@ def do(number: str, verb: str) -> ResponseReturnValue:
     store(taken)
     try:
         with writing() as at:
-            appeal, others = _locked(number, act, form, actor, at)
-            doing = Doing(appeal, form, actor, at, form.seen_version, taken, others)
-            if not _is_second_click(act, form, appeal, actor, at):
+            locked, others = _locked(number, act, form, actor, at)
+            doing = Doing(locked, form, actor, at, form.seen_version, taken, others)
+            if not _is_second_click(act, form, locked, actor, at):
                 act.run(doing)
                 db.session.commit()
     except Invalid as invalid:
         _note(form, invalid)
-        return _wrong(act, form, taken, found(number, actor, at), actor, at)
+        return _wrong(act, form, taken, read(number, actor, at), actor, at)
     except Refused as refused:
         return _refused(act, form, taken, number, actor, refused)
     except StaleForm:
         return _stale(act, form, taken, number, actor)
     forget(taken)
-    return _done(act, found(number, actor, at), actor, at)
+    return _done(act, read(number, actor, at), actor, at)
 
 
 def _weigh_files(form: ActForm, taken: Sequence[Taken], sound: bool) -> bool:
@@ -129,7 +128,7 @@ def _locked(
 
 
 def _is_second_click(
-    act: Act, form: ActForm, appeal: Appeal, actor: Actor, at: datetime
+    act: Act, form: ActForm, appeal: Leaf | Appeal, actor: Actor, at: datetime
 ) -> bool:
     """Whether this very act was done a moment ago by the same hand: shown, not done again."""
     last = entries_of(appeal)[-len(act.verbs) :]
@@ -143,7 +142,7 @@ def _is_second_click(
     return "files" not in form
 
 
-def _did(act: Act, appeal: Appeal, actor: Actor) -> bool:
+def _did(act: Act, appeal: Leaf, actor: Actor) -> bool:
     """Whether this person did it himself in this round, in another window or by another click."""
     return any(
         entry.verb == act.verbs[-1] and entry.actor_id == actor.id and entry.round == appeal.round
@@ -151,7 +150,7 @@ def _did(act: Act, appeal: Appeal, actor: Actor) -> bool:
     )
 
 
-def _says_the_same(form: ActForm, appeal: Appeal, entries: Sequence[Entry]) -> bool:
+def _says_the_same(form: ActForm, appeal: Leaf | Appeal, entries: Sequence[Entry]) -> bool:
     """Whether every word typed stands in the ink already: other words must not be lost."""
     kept = {text.body for entry in entries for text in entry.texts}
     return all(
@@ -177,7 +176,7 @@ def _wrong(
     act: Act,
     form: ActForm,
     taken: Sequence[Taken],
-    appeal: Appeal,
+    appeal: Leaf,
     actor: Actor,
     at: datetime,
 ) -> ResponseReturnValue:
@@ -191,7 +190,7 @@ def _refused(
 ) -> ResponseReturnValue:
     """403 or 409. What the same person did himself, in another window, is no refusal."""
     at = now()
-    appeal = found(number, actor, at)
+    appeal = read(number, actor, at)
     since = _since(appeal, form)
     if refused.status == 409 and act.at_once and _did(act, appeal, actor):
         return _done(act, appeal, actor, at)
@@ -202,7 +201,7 @@ def _refused(
         at,
         form=form,
         refusal=f"{refused.reason}{NO_LONGER if _has_words(form) else ''}",
-        changes=_told(appeal, since, actor, at),
+        changes=_told(appeal, since),
         taken=taken,
         gives_back=_has_words(form),
     )
@@ -214,8 +213,8 @@ def _stale(
 ) -> ResponseReturnValue:
     """409: what changed is shown, and the form may be sent again as it stands."""
     at = now()
-    appeal = found(number, actor, at)
-    changes = _told(appeal, _since(appeal, form), actor, at)
+    appeal = read(number, actor, at)
+    changes = _told(appeal, _since(appeal, form))
     verdict = acts.may(act, appeal, appeal.facts(at), actor)
     form.seen.data = str(appeal.version)
     shown = panel(
@@ -233,17 +232,17 @@ def _stale(
     return _answer(shown, appeal, actor, at, 409)
 
 
-def _since(appeal: Appeal, form: ActForm) -> list[Entry]:
+def _since(appeal: Leaf, form: ActForm) -> list[Entry]:
     """What was done after the form was drawn; without a version, the last act alone."""
     entries = list(entries_of(appeal))
     seen = form.seen_version
     return entries[-1:] if seen is None else [entry for entry in entries if entry.seq > seen]
 
 
-def _told(appeal: Appeal, since: Sequence[Entry], actor: Actor, at: datetime) -> list[str]:
+def _told(appeal: Leaf, since: Sequence[Entry]) -> list[str]:
     """Who did what and when, in sentences."""
     wanted = {entry.seq for entry in since}
-    lines = trail(appeal, knows_identity(appeal, actor, at))
+    lines = trail(appeal)
     return [line.sentence for line in lines if line.seq in wanted]
 
 
@@ -254,11 +253,11 @@ def _has_words(form: ActForm) -> bool:
 
 
 def _answer(
-    shown: Panel, appeal: Appeal, actor: Actor, at: datetime, status: int
+    shown: Panel, appeal: Leaf, actor: Actor, at: datetime, status: int
 ) -> ResponseReturnValue:
     """The panel alone where the rest of the page still holds, else the article or the page."""
     if wants_fragment() and status in (200, 422):
-        context: dict[str, Any] = {"opened": shown, "number": appeal.number}
+        context: dict[str, Any] = {"opened": shown, "address": address(appeal.number)}
         response = make_response(render_template("appeals/show/_panel.html", **context), status)
         if status == 422:
             response.headers["HX-Retarget"] = f"#act-{shown.act.url}"
@@ -270,15 +269,15 @@ def _answer(
     return make_response(render_template("appeals/act.html", **context), status)
 
 
-def _done(act: Act, appeal: Appeal, actor: Actor, at: datetime) -> Response:
+def _done(act: Act, appeal: Leaf, actor: Actor, at: datetime) -> Response:
     """The article anew for htmx, with the news for the screen reader; a 303 for a plain browser."""
     said = f"{act.done_words}。{appeal.label}现为“{appeal.state_label}”。"
     if not wants_fragment():
         flash(said, "success")
-        return see_other(url_of(appeal))
+        return see_other(address(appeal.number))
     keep = [code for code in loaded_panels() if code != act.code]
     context = article(appeal, actor, at, keep=keep, said=said)
     body = render_template("appeals/_appeal.html", **context)
     response = make_response(body + render_template("appeals/show/_said.html", said=said))
-    response.headers["HX-Replace-Url"] = url_for("appeals.show", number=appeal.number)
+    response.headers["HX-Replace-Url"] = address(appeal.number)
     return response

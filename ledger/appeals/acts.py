@@ -17,12 +17,13 @@ from ..firms import names, phones
 from ..people import queries as people
 from ..people.actor import Actor
 from ..people.directory import directory
-from ..people.models import Person, Unit
+from ..people.models import Unit
 from ..web import Text, Tick
 from . import act_forms as forms
 from . import lifecycle, plates
 from .attachment_views import Taken, to_rows
 from .intake import CORRECTABLE
+from .leaf import Leaf
 from .lifecycle import Facts, Verdict
 from .models import Appeal, Attachment
 from .queries import find
@@ -59,8 +60,7 @@ class Doing:
 class Drawing:
     """What a form is drawn from: the appeal, and whoever is going to fill it in."""
 
-    appeal: Appeal
-    person: Person
+    appeal: Appeal | Leaf
     actor: Actor
     at: datetime
     chosen: Mapping[str, str] = field(default_factory=dict)
@@ -118,7 +118,7 @@ AFTERWARDS: Mapping[str, str] = {"accept": "accepted", "review": "reviewed"}
 """Where a first verb leads, so that the table can be asked about the second beforehand."""
 
 
-def may(act: Act, appeal: Appeal, facts: Facts, actor: Actor) -> Verdict:
+def may(act: Act, appeal: Appeal | Leaf, facts: Facts, actor: Actor) -> Verdict:
     """The table's answer for all the verbs of an act, one after the other."""
     verdict = Verdict(200)
     for verb in act.verbs:
@@ -131,14 +131,14 @@ def may(act: Act, appeal: Appeal, facts: Facts, actor: Actor) -> Verdict:
     return verdict
 
 
-def _goes_to_call_back(appeal: Appeal) -> bool:
+def _goes_to_call_back(appeal: Appeal | Leaf) -> bool:
     outcome = catalogue().outcomes.get(appeal.outcome)
     if outcome is not None and outcome.holds:
         return False
     return appeal.kind != "consult" or appeal.is_drawn
 
 
-def open_to(appeal: Appeal, facts: Facts, actor: Actor) -> list[Act]:
+def open_to(appeal: Appeal | Leaf, facts: Facts, actor: Actor) -> list[Act]:
     """The acts this actor may do now, in the order of ACTS."""
     single = {act.verbs[0] for act in ACTS.values()}
     allowed = {verb.code for verb in lifecycle.verbs_open_to(facts, actor, single)}
@@ -149,7 +149,7 @@ def open_to(appeal: Appeal, facts: Facts, actor: Actor) -> list[Act]:
     ]
 
 
-def next_of(acts: list[Act], appeal: Appeal) -> Act | None:
+def next_of(acts: list[Act], appeal: Appeal | Leaf) -> Act | None:
     """The one that moves the appeal on; None where nothing waits for this actor."""
     codes = {act.code: act for act in acts}
     lead = appeal.lead
@@ -254,8 +254,8 @@ def _offer_masters(form: Any, drawing: Drawing) -> None:
 
 
 def _prefill_signing(form: Any, drawing: Drawing) -> None:
-    form.handler_name.data = drawing.person.name
-    form.handler_phone.data = drawing.person.phone or ""
+    form.handler_name.data = drawing.actor.name
+    form.handler_phone.data = people.phone_of(drawing.actor.id)
 
 
 def _offer_outcomes(form: Any, _drawing: Drawing) -> None:

@@ -27,6 +27,7 @@ from ..people.regions import region_short, significant
 from ..search.query import finder
 from ..trail.models import Entry
 from .filters import UNIT_VIEWS, Filters
+from .leaf import Leaf
 from .lifecycle import FIRST_KEY, OPEN, OPEN_ASSIGNMENT, Facts, Held
 from .models import Appeal, Assignment
 from .sight import (
@@ -86,7 +87,7 @@ def find(number: str, actor: Actor, at: datetime, *, lock: bool = False) -> Appe
     return db.session.scalar(wanted)
 
 
-def entries_of(appeal: Appeal) -> Sequence[Entry]:
+def entries_of(appeal: Appeal | Leaf) -> Sequence[Entry]:
     """Its trail with the texts behind it, first to last. The appeal came through visible_to."""
     return db.session.scalars(
         select(Entry)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select
@@ -14,8 +14,10 @@ from ..db import db
 from ..people import queries as people
 from ..people.acting import actor_of
 from ..people.actor import Actor
-from ..people.models import Person, Unit
+from ..people.directory import directory
+from ..people.models import Person
 from . import lifecycle
+from .leaf import Leaf
 from .lifecycle import Facts
 from .models import Appeal
 from .sight import identity_visible_to, visible_to
@@ -24,7 +26,7 @@ MOST = 20
 
 
 def same_appellant_open(
-    appeal: Appeal, actor: Actor, at: datetime
+    appeal: Appeal | Leaf, actor: Actor, at: datetime
 ) -> Sequence[Any]:
     """Number, label and title of this appellant's other open appeals of the same office."""
     day = at.astimezone(SHANGHAI).date()
@@ -50,44 +52,56 @@ def same_appellant_open(
     ).all()
 
 
-def merged_into(appeal: Appeal, actor: Actor, at: datetime) -> Sequence[Any]:
+def merged_into(leaf: Leaf, actor: Actor, at: datetime) -> Sequence[Any]:
     """Number, label and title of what was merged into this one, as far as `actor` may see it."""
+    if not leaf.has_merged:
+        return ()
     day = at.astimezone(SHANGHAI).date()
     return db.session.execute(
         select(Appeal.number, Appeal.label, Appeal.title)
-        .where(Appeal.master_id == appeal.id, visible_to(actor, day))
+        .where(Appeal.master_id == leaf.id, visible_to(actor, day))
         .order_by(Appeal.id)
         .limit(MOST)
     ).all()
 
 
-def may_see(number: str, actor: Actor, at: datetime) -> bool:
+def master_of(leaf: Leaf, actor: Actor, at: datetime) -> Sequence[Any]:
+    """Number and label of what it was merged into, and whether `actor` may open that."""
+    if leaf.master_id is None:
+        return ()
     day = at.astimezone(SHANGHAI).date()
-    found = select(Appeal.id).where(Appeal.number == number, visible_to(actor, day))
-    return db.session.scalar(found) is not None
+    return db.session.execute(
+        select(Appeal.number, Appeal.label, visible_to(actor, day)).where(
+            Appeal.id == leaf.master_id
+        )
+    ).all()
 
 
 def persons_who_may(verb: str, facts: Facts, at: datetime) -> list[tuple[str, str]]:
     """Name and unit of everybody who could do `verb` on this appeal now."""
     day = at.astimezone(SHANGHAI).date()
-    roles = {who.role for who in lifecycle.BY_CODE[verb].by}
-    near: dict[int, Person] = {}
-    for post in people.posts_in_force(day):
-        if post.role in roles:
-            near[post.person_id] = post.person
+    roles = tuple(sorted({who.role for who in lifecycle.BY_CODE[verb].by}))
+    asked = replace(facts, close_stopped=False)
     found = []
-    for person in near.values():
-        verdict = lifecycle.may(verb, replace(facts, close_stopped=False), actor_of(person, at))
+    for actor in directory().keep(("holders", roles, day), lambda: _holders(roles, day, at)):
+        verdict = lifecycle.may(verb, asked, actor)
         if verdict and verdict.seat is not None:
-            found.append((person.name, verdict.seat.unit_name))
+            found.append((actor.name, verdict.seat.unit_name))
     return found
 
 
-def names_of_units(ids: Sequence[int]) -> dict[int, str]:
-    rows = db.session.execute(select(Unit.id, Unit.name).where(Unit.id.in_(ids)))
-    return {row.id: row.name for row in rows}
+def _holders(roles: tuple[str, ...], day: date, at: datetime) -> list[Actor]:
+    """Everybody with one of these posts on `day`, under these posts alone."""
+    posts = people.posts_in_force(day)
+    near = {post.person_id: post.person for post in posts if post.role in roles}
+    actors = [actor_of(person, at) for person in near.values()]
+    return [replace(actor, seats=actor.seats_as(*roles)) for actor in actors]
 
 
-def names_of_persons(ids: Sequence[int]) -> dict[int, str]:
-    rows = db.session.execute(select(Person.id, Person.name).where(Person.id.in_(ids)))
-    return {row.id: row.name for row in rows}
+def names_of_persons(ids: Iterable[int | None]) -> dict[int | None, str]:
+    """Names as they are today; '' for nobody."""
+    kept: dict[int | None, str] = directory().keep("names of persons", lambda: {None: ""})
+    if unknown := [i for i in ids if i not in kept]:
+        rows = db.session.execute(select(Person.id, Person.name).where(Person.id.in_(unknown)))
+        kept.update({row.id: row.name for row in rows})
+    return kept

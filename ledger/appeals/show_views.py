@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
 
-from flask import render_template, request, url_for
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from ledger import access
@@ -22,21 +22,21 @@ from ..firms.phones import mask
 from ..people.acting import current_actor
 from ..people.actor import Actor
 from ..people.regions import region_name
-from ..people.sign_in import current_person
-from ..trail.models import ERASED, Entry
+from ..trail.models import ERASED
 from ..web import NotFound, Refused, page_or_fragment, wants_fragment
 from . import acts, lifecycle, show_queries, story
+from . import leaf as leaves
 from .act_forms import ActForm, RevealForm
 from .acts import ACTS, Act, Drawing
 from .attachment_views import Taken
 from .closing import WAYS
 from .intake import CORRECTABLE
+from .leaf import Leaf, leaf
 from .lifecycle import PATH, Facts
 from .lines import time_words
-from .models import Appeal, Assignment, Deadline
+from .models import Appeal
 from .pages import blueprint
-from .queries import entries_of, find
-from .sight import knows_identity
+from .queries import find
 
 HIDDEN = "保密"
 SHORT_TRAIL = 8
@@ -47,19 +47,31 @@ SHORT_TRAIL = 8
 
 
 def found(number: str, actor: Actor, at: datetime, *, lock: bool = False) -> Appeal:
-    """The appeal through the reader's eyes. Raises NotFound, which never tells why."""
-    # What no number can look like is not asked of the database: PostgreSQL refuses a NUL.
-    sane = number.isascii() and number.isprintable() and len(number) <= 40
-    appeal = find(number, actor, at, lock=lock) if sane else None
+    """The appeal, to be changed, through the reader's eyes. Raises NotFound, which never tells
+    why."""
+    appeal = find(number, actor, at, lock=lock) if _is_sane(number) else None
     if appeal is None:
         raise NotFound
     return appeal
 
 
+def read(number: str, actor: Actor, at: datetime) -> Leaf:
+    """The same, to be looked at."""
+    appeal = leaf(number, actor, at) if _is_sane(number) else None
+    if appeal is None:
+        raise NotFound
+    return appeal
+
+
+def _is_sane(number: str) -> bool:
+    """What no number can look like is not asked of the database: PostgreSQL refuses a NUL."""
+    return number.isascii() and number.isprintable() and len(number) <= 40
+
+
 @blueprint.get("/<number>")
 def show(number: str) -> ResponseReturnValue:
     at, actor = now(), current_actor()
-    appeal = found(number, actor, at)
+    appeal = read(number, actor, at)
     return page_or_fragment(
         "appeals/show.html", "appeals/_appeal.html", **article(appeal, actor, at)
     )
@@ -139,7 +151,7 @@ SIZES = {
 
 def panel(
     act: Act,
-    appeal: Appeal,
+    appeal: Appeal | Leaf,
     actor: Actor,
     at: datetime,
     *,
@@ -148,13 +160,13 @@ def panel(
 ) -> Panel:
     """The act's panel, with a fresh form where none is handed in."""
     if form is None:
-        drawing = Drawing(appeal, current_person(), actor, at)
+        drawing = Drawing(appeal, actor, at)
         form = acts.form_of(act, drawing, typed=False)
     if "category_id" in form and "unit_id" in form:
         # A category brings its usual lead along; without JavaScript the lead is chosen by hand.
         unit = f"#{form['unit_id'].id}"
         form["category_id"].render_kw = {
-            "hx-get": url_for("appeals.form", number=appeal.number, verb=act.url),
+            "hx-get": f"{address(appeal.number)}/{act.url}",
             "hx-include": unit,
             "hx-target": unit,
             "hx-select": unit,
@@ -172,7 +184,7 @@ def panel(
 
 
 def article(
-    appeal: Appeal,
+    appeal: Leaf,
     actor: Actor,
     at: datetime,
     *,
@@ -185,21 +197,25 @@ def article(
     """What `_appeal.html` shows. `opened` is the panel that stands open in place of the next
     step's; `keep` are codes of panels that the browser keeps, with whatever is typed there."""
     facts = appeal.facts(at)
-    knows = knows_identity(appeal, actor, at)
-    book = catalogue()
+    knows = appeal.knows
+    book, calendar = catalogue(), load_calendar()
     may_now = acts.open_to(appeal, facts, actor)
     first = acts.next_of(may_now, appeal)
     kept = [code for code in keep if opened is None or code != opened.act.code]
     if opened is None and first is not None:
         opened = panel(first, appeal, actor, at, is_open=True, preserved=first.code in kept)
-    time, light, _ = time_words(cast(Any, appeal), at, load_calendar())
+    time, light, _ = time_words(cast(Any, appeal), at, calendar)
     clock = appeal.main_clock()
-    told = trail(appeal, knows)
+    told = trail(appeal)
+    phones = _phones(appeal, facts, actor, shown_numbers or {})
     oldest_first = request.args.get("order") == "oldest"
-    names = show_queries.names_of_persons([appeal.registrar_id] if appeal.registrar_id else [])
+    persons = (appeal.registrar_id, appeal.caller_id, appeal.upholder_id, appeal.closer_id)
+    names = show_queries.names_of_persons(persons)
     return {
         "appeal": appeal,
         "number": appeal.number,
+        "address": address(appeal.number),
+        "seen_at": at,
         "knows": knows,
         "hidden": HIDDEN,
         "tone": _tone(appeal),
@@ -211,19 +227,19 @@ def article(
         "urgency": URGENCIES[appeal.urgency],
         "urgency_tone": URGENCY_TONES.get(appeal.urgency, ""),
         "no_phone": "电话保密" if appeal.phone_given == "withheld" else "未留电话",
-        "registrar": names.get(appeal.registrar_id or 0, ""),
+        "registrar": names.get(appeal.registrar_id, ""),
         "appellant_type": APPELLANT_TYPES[appeal.appellant_type],
         "sides": _facts(appeal, knows, book),
-        "phones": _phones(appeal, facts, actor, knows, shown_numbers or {}),
-        "reveal_form": reveal_form or RevealForm(formdata=None),
+        "phones": phones,
+        "reveal_form": reveal_form or _reveal_form(phones),
         "reveal_asked": reveal_form is not None,
         "assignments": _assignments(appeal, at, book),
         "clocks": _clocks(appeal, at),
-        "calling": _calling(appeal, book),
-        "lines": told if oldest_first else list(reversed(told)),
+        "calling": _calling(appeal, book, names),
+        "lines": told if oldest_first else told[::-1],
         "oldest_first": oldest_first,
         "short_trail": SHORT_TRAIL,
-        "masters": _master(appeal, actor, at),
+        "masters": show_queries.master_of(appeal, actor, at),
         "merged": show_queries.merged_into(appeal, actor, at),
         "opened": opened,
         "others": [act for act in may_now if opened is None or act.code != opened.act.code],
@@ -237,7 +253,7 @@ def article(
 URGENCY_TONES = {"urgent": "now", "critical": "bad"}
 
 
-def _tone(appeal: Appeal) -> str:
+def _tone(appeal: Leaf) -> str:
     if appeal.undetermined:
         return "bad"
     if appeal.is_open:
@@ -245,7 +261,7 @@ def _tone(appeal: Appeal) -> str:
     return "good" if appeal.closed_at is not None else "end"
 
 
-def steps_of(appeal: Appeal) -> list[tuple[str, str]]:
+def steps_of(appeal: Leaf) -> list[tuple[str, str]]:
     """The straight way, and how far along it the appeal is. A state is named for the last verb
     done, so the step after it is the one that is waited for."""
     order = [state for state, _ in PATH]
@@ -271,7 +287,7 @@ def steps_of(appeal: Appeal) -> list[tuple[str, str]]:
 Fact = tuple[str, Any]
 
 
-def _facts(appeal: Appeal, knows: bool, book: Catalogue) -> list[Fact]:
+def _facts(appeal: Leaf, knows: bool, book: Catalogue) -> list[Fact]:
     """What is known of the matter; only lines that say something, beside the few always wanted."""
     orders = "、".join(
         f"{order.source_system} {order.full_number}" for order in appeal.external_orders
@@ -318,28 +334,31 @@ class Number:
     assignment: int | None = None
 
 
-def _reveals(appeal: Appeal, facts: Facts, actor: Actor, knows: bool, which: str) -> str:
+def _reveals(facts: Facts, actor: Actor) -> str:
     """By what right a number is shown. Whoever deals with the appellant shows it at once: those
     who may put something to an open appeal, and those with an assignment in hand."""
-    if which != "handler" and not knows:
-        return ""
-    opened = replace(facts, state=next(iter(sorted(lifecycle.BY_CODE["supplement"].frm))))
+    opened = replace(facts, state=ANY_OPEN)
     deals = lifecycle.may("contact", facts, actor) or lifecycle.may("supplement", opened, actor)
     return "once" if deals else "reason"
 
 
+ANY_OPEN = min(lifecycle.BY_CODE["supplement"].frm)
+
+
 def _phones(
-    appeal: Appeal, facts: Facts, actor: Actor, knows: bool, shown: dict[str, str]
+    appeal: Leaf, facts: Facts, actor: Actor, shown: dict[str, str]
 ) -> dict[str, Number]:
+    """The numbers on the page; those of the appellant only for whoever may know him."""
     found: dict[str, Number] = {}
+    right = _reveals(facts, actor)
 
     def add(which: str, label: str, name: str, number: str | None, held: int | None = None) -> None:
         key = which if held is None else f"{which}-{held}"
-        how = _reveals(appeal, facts, actor, knows, which) if number and number != ERASED else ""
+        how = right if number and number != ERASED else ""
         masked = ERASED if number == ERASED else mask(number or "")
         found[key] = Number(key, which, label, name, masked, how, shown.get(key, ""), held)
 
-    if knows:
+    if appeal.knows:
         add("contact", "联系电话", appeal.contact_name, appeal.phone)
         add("spot", "现场联系电话", appeal.spot_name, appeal.spot_phone)
     for one in appeal.assignments:
@@ -347,13 +366,17 @@ def _phones(
     return found
 
 
-def whole_number(appeal: Appeal, number: Number) -> str:
+def _reveal_form(phones: dict[str, Number]) -> RevealForm | None:
+    asked = any(number.how == "reason" for number in phones.values())
+    return RevealForm(formdata=None) if asked else None
+
+
+def whole_number(appeal: Leaf, number: Number) -> str:
     if number.which == "contact":
-        return appeal.phone or ""
+        return appeal.phone
     if number.which == "spot":
-        return appeal.spot_phone or ""
-    held = next(a for a in appeal.assignments if a.id == number.assignment)
-    return held.handler_phone or ""
+        return appeal.spot_phone
+    return next(a for a in appeal.assignments if a.id == number.assignment).handler_phone
 
 
 # -- assignments and clocks --------------------------------------------------------------------
@@ -373,10 +396,9 @@ class Clock:
     running: bool
 
 
-def _clock(deadline: Deadline, at: datetime) -> Clock:
-    calendar = load_calendar()
+def _clock(deadline: leaves.Clock, at: datetime) -> Clock:
     if deadline.is_running:
-        words = clocks.words(at, deadline.due_at, deadline.spec, calendar)
+        words = clocks.words(at, deadline.due_at, deadline.spec, load_calendar())
         late = at > deadline.due_at
         light = "red" if late else "yellow" if at >= deadline.warn_at else ""
     else:
@@ -401,7 +423,7 @@ ENDED = {"met": "按时完成", "paused": "已暂停", "resumed": "已恢复另�
 CLOCKS = {**STAGES, "hold_review": "挂账复核"}
 
 
-def _clocks(appeal: Appeal, at: datetime) -> dict[str, list[Clock]]:
+def _clocks(appeal: Leaf, at: datetime) -> dict[str, list[Clock]]:
     ordered = sorted(appeal.deadlines, key=lambda d: (d.due_at, d.id))
     return {
         "running": [_clock(d, at) for d in ordered if d.is_running],
@@ -413,7 +435,7 @@ def _clocks(appeal: Appeal, at: datetime) -> dict[str, list[Clock]]:
 class Handed:
     """An assignment in words."""
 
-    row: Assignment
+    row: leaves.Handing
     part: str
     state: str
     tone: str
@@ -434,7 +456,7 @@ RELEASES = {
 }
 
 
-def _assignments(appeal: Appeal, at: datetime, book: Catalogue) -> list[Handed]:
+def _assignments(appeal: Leaf, at: datetime, book: Catalogue) -> list[Handed]:
     """The latest round first; what is released, or of an earlier round, is folded away."""
     rows = sorted(appeal.assignments, key=lambda a: (-a.round, not a.is_open, -a.id))
     handed = []
@@ -463,26 +485,23 @@ def _assignments(appeal: Appeal, at: datetime, book: Catalogue) -> list[Handed]:
 ANSWERS = ("answer", "rework")
 
 
-def _calling(appeal: Appeal, book: Catalogue) -> list[Fact]:
+def _calling(appeal: Leaf, book: Catalogue, names: dict[int | None, str]) -> list[Fact]:
     """How the call-back went, and the second key."""
-    names = show_queries.names_of_persons(
-        [i for i in (appeal.caller_id, appeal.upholder_id, appeal.closer_id) if i is not None]
-    )
     # An earlier round's moment stays on the row when its result has been set aside.
     called = clocks.shown(appeal.called_at) if appeal.satisfaction and appeal.called_at else ""
     pairs: list[Fact] = [
         ("回访时间", called),
-        ("回访人", names.get(appeal.caller_id or 0, "")),
+        ("回访人", names.get(appeal.caller_id, "")),
         ("承办单位是否联系", {True: "是", False: "否"}.get(cast(bool, appeal.contacted), "")),
         ("是否解决", SOLVED.get(appeal.solved, "")),
         ("是否满意", SATISFACTION.get(appeal.satisfaction, "")),
         ("未接通次数", f"{appeal.attempts}次" if appeal.attempts else ""),
         ("回访", "免回访（咨询件未抽中）" if appeal.call_exempt else ""),
         ("认定", book.reason_name("uphold", appeal.upheld_for) if appeal.upheld_for else ""),
-        ("认定人", names.get(appeal.upholder_id or 0, "")),
+        ("认定人", names.get(appeal.upholder_id, "")),
         ("告知企业", clocks.shown(appeal.told_at) if appeal.told_at else ""),
         ("销号时间", clocks.shown(appeal.closed_at) if appeal.closed_at else ""),
-        ("销号人", names.get(appeal.closer_id or 0, "")),
+        ("销号人", names.get(appeal.closer_id, "")),
         ("注意", "销号人人事关系在承办单位" if appeal.closer_in_unit and appeal.closed_at else ""),
     ]
     return [pair for pair in pairs if pair[1]]
@@ -491,37 +510,20 @@ def _calling(appeal: Appeal, book: Catalogue) -> list[Fact]:
 # -- the trail ---------------------------------------------------------------------------------
 
 
-def trail(appeal: Appeal, knows: bool) -> list[story.Line]:
+def trail(appeal: Leaf) -> list[story.Line]:
     """Its lines, first to last, as far as the reader may know."""
-    entries = entries_of(appeal)
-    units = {
-        a.unit_id: a.unit.name for a in appeal.assignments
-    }
+    units = {given.unit_id: given.unit.name for given in appeal.assignments}
     reader = story.Reader(
         names=catalogue(),
         fields=CORRECTABLE,
         ways=WAYS,
-        knows_identity=knows,
+        knows_identity=appeal.knows,
         unit_name=lambda unit_id: units.get(unit_id, ""),
     )
-    return story.tell([_ink(entry, knows) for entry in entries], reader)
+    return story.tell((_ink(entry, texts, appeal.knows) for entry, texts in appeal.entries), reader)
 
 
-def _ink(entry: Entry, knows: bool) -> story.Ink:
-    texts = {}
-    for kept in entry.texts:
-        if kept.erased_by is not None:
-            text = story.Text(ERASED, erased=True)
-        elif kept.sealed is None:
-            text = story.Text(kept.body or "")
-        else:
-            # Not even deciphered for whoever may not know.
-            unit_side = kept.place.startswith("assignment.")
-            opened = ""
-            if knows or unit_side:
-                opened = keyring().decrypt(kept.sealed, f"entry_text.{kept.place}")
-            text = story.Text(opened, personal=True)
-        texts[kept.place] = text
+def _ink(entry: Any, texts: Sequence[Any], knows: bool) -> story.Ink:
     return story.Ink(
         seq=entry.seq,
         at=entry.at,
@@ -538,19 +540,24 @@ def _ink(entry: Entry, knows: bool) -> story.Ink:
         post_role=entry.post_role,
         on_behalf=entry.on_behalf,
         payload=entry.payload,
-        texts=texts,
+        texts={kept.place: _text(kept, knows) for kept in texts},
     )
 
 
+def _text(kept: Any, knows: bool) -> story.Text:
+    if kept.erased_by is not None:
+        return story.Text(ERASED, erased=True)
+    if kept.sealed is None:
+        return story.Text(kept.body or "")
+    # Not even deciphered for whoever may not know, nor where it is never told.
+    place: str = kept.place
+    told = knows or place.startswith("assignment.")
+    if not told or place.rpartition(".")[2] in story.NEVER_TOLD:
+        return story.Text("", personal=True)
+    return story.Text(keyring().decrypt(kept.sealed, f"entry_text.{place}"), personal=True)
+
+
 # -- who else ----------------------------------------------------------------------------------
-
-
-def _master(appeal: Appeal, actor: Actor, at: datetime) -> list[tuple[str, str, bool]]:
-    """The master's number, label, and whether this reader may open it."""
-    master = appeal.master
-    if master is None:
-        return []
-    return [(master.number, master.label, show_queries.may_see(master.number, actor, at))]
 
 
 NAMED = ("uphold", "close")
@@ -558,7 +565,7 @@ NAMED = ("uphold", "close")
 who is (design §3, Two keys)."""
 
 
-def _barred(appeal: Appeal, facts: Facts, actor: Actor, at: datetime) -> list[dict[str, Any]]:
+def _barred(appeal: Leaf, facts: Facts, actor: Actor, at: datetime) -> list[dict[str, Any]]:
     told = []
     for code in NAMED:
         verb = lifecycle.BY_CODE[code]
@@ -580,9 +587,8 @@ def _barred(appeal: Appeal, facts: Facts, actor: Actor, at: datetime) -> list[di
 def phone(number: str) -> ResponseReturnValue:
     """Show one whole number, once; the access log says who saw it and why."""
     at, actor = now(), current_actor()
-    appeal = found(number, actor, at)
-    facts, knows = appeal.facts(at), knows_identity(appeal, actor, at)
-    numbers = _phones(appeal, facts, actor, knows, {})
+    appeal = read(number, actor, at)
+    numbers = _phones(appeal, appeal.facts(at), actor, {})
     form = RevealForm()
     wanted = form.which.data or ""
     if form.assignment.data:
@@ -598,12 +604,12 @@ def phone(number: str) -> ResponseReturnValue:
     with writing() as moment:
         access.record("phone_read", f"{number} {asked.label}", reason, at=moment)
         db.session.commit()
-    appeal = found(number, actor, at)
+    appeal = read(number, actor, at)
     return _phone_again(appeal, actor, at, replace(asked, whole=whole_number(appeal, asked)))
 
 
 def _phone_again(
-    appeal: Appeal,
+    appeal: Leaf,
     actor: Actor,
     at: datetime,
     asked: Number,
@@ -613,9 +619,9 @@ def _phone_again(
     # No redirect: the number must neither stand in an address nor be shown a second time.
     if wants_fragment():
         body = render_template(
-            "appeals/show/_phone.html",
+            "appeals/show/_number.html",
             phone=asked,
-            number=appeal.number,
+            address=address(appeal.number),
             reveal_form=form or RevealForm(formdata=None),
             reveal_asked=form is not None,
         )
@@ -628,8 +634,9 @@ def _phone_again(
     return page, status
 
 
-def url_of(appeal: Appeal) -> str:
-    return url_for("appeals.show", number=appeal.number)
+def address(number: str) -> str:
+    """Of its page; what is done there lies below."""
+    return f"/appeals/{number}"
 
 
 def loaded_panels() -> list[str]:

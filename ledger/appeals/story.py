@@ -7,17 +7,17 @@ may not know is told by its label and 按规定不予显示; what was erased by 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Protocol
 
 from ..catalogue.words import APPELLANT_TYPES, KINDS, SATISFACTION, SOLVED, URGENCIES
 from ..deadlines.clocks import shown, shown_end
 from ..firms.phones import mask
 from ..people.roles import LABELS as ROLES
-from ..trail.replay import Rows, apply
+from ..trail.replay import Rows, apply_body, read
 from .lifecycle import BY_CODE, STATES
 
 WITHHELD = "按规定不予显示"
@@ -59,6 +59,9 @@ NEVER_TOLD = frozenset({"query_code", "raw"})
 
 SPOKEN_WITH = frozenset({"attempt", "tell", "decline", "withdraw"})
 """Verbs whose notes tell of a talk with the appellant, often by name."""
+
+FIRST = ("account", "public_reply", "evidence")
+"""What an answer says comes before everything else."""
 
 WORDS: dict[str, str] = {
     "note": "说明",
@@ -197,31 +200,48 @@ class Reader:
     knows_identity: bool
     unit_name: Callable[[int], str] = str
 
+    @cached_property
+    def called(self) -> dict[str, str]:
+        """Every column that is told, and what the screen calls it."""
+        return {**self.fields, **FIELDS}
+
+    @cached_property
+    def order(self) -> dict[str, int]:
+        return {name: at for at, name in enumerate(self.called)}
+
 
 def tell(entries: Iterable[Ink], reader: Reader) -> list[Line]:
     """The lines of a stream, in its order."""
     rows: Rows = {}
     lines = []
     for ink in entries:
-        before = dict(rows.get("appeal", {}).get("", {}))
-        words = {place: text.words for place, text in ink.texts.items()}
-        apply(rows, ink.form, ink.payload, words)
-        lines.append(_Teller(ink, rows, before, reader).line())
+        # Only acceptance tells what it changed from what it left as it was.
+        before = dict(rows.get("appeal", {}).get("", {})) if ink.verb == "accept" else {}
+        body = read(ink.form, ink.payload)
+        apply_body(rows, body, {place: text.words for place, text in ink.texts.items()})
+        lines.append(_Teller(ink, body, rows, before, reader).line())
     return lines
 
 
 class _Teller:
     """One entry's line. `rows` are as the entry left them, `before` the appeal's row until then."""
 
-    def __init__(self, ink: Ink, rows: Rows, before: dict[str, Any], reader: Reader) -> None:
+    def __init__(
+        self,
+        ink: Ink,
+        body: Mapping[str, Any],
+        rows: Rows,
+        before: dict[str, Any],
+        reader: Reader,
+    ) -> None:
         self.ink = ink
         self.rows = rows
         self.before = before
         self.reader = reader
         self.names = reader.names
         self.knows = reader.knows_identity
-        self.fields = {**reader.fields, **FIELDS}
-        body = json.loads(ink.payload)
+        self.fields = reader.called
+        self.order = reader.order
         self.data: dict[str, Any] = body.get("data", {})
         self.set: dict[str, Any] = body.get("set", {})
         self.told: list[Told] = []
@@ -379,7 +399,7 @@ class _Teller:
         corrected = set(self.data.get("fields", ())) if self.ink.verb == "correct" else set()
         heard = {told.words for told in self.told}
         for place, text in self._in_order():
-            column = place.rsplit(".", 1)[-1]
+            column = place.rpartition(".")[2]
             if ":" in place or column in NEVER_TOLD or column in corrected:
                 continue
             if place.startswith("attachment."):
@@ -399,15 +419,15 @@ class _Teller:
 
     def _in_order(self) -> list[tuple[str, Text]]:
         """Form order: the columns as the forms list them, the entry's own words last."""
-        order = {name: at for at, name in enumerate(self.fields)}
-        first = ("account", "public_reply", "evidence")
+        if len(self.ink.texts) < 2:
+            return list(self.ink.texts.items())
 
         def key(item: tuple[str, Text]) -> tuple[int, int, str]:
             place = item[0]
-            column = place.rsplit(".", 1)[-1]
-            if column in first:
-                return (0, first.index(column), place)
-            return (1 if "." in place else 2, order.get(column, 99), place)
+            column = place.rpartition(".")[2]
+            if column in FIRST:
+                return (0, FIRST.index(column), place)
+            return (1 if "." in place else 2, self.order.get(column, 99), place)
 
         return sorted(self.ink.texts.items(), key=key)
 

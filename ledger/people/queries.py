@@ -92,6 +92,11 @@ def person(person_id: int) -> Person | None:
     )
 
 
+def phone_of(person_id: int | None) -> str:
+    """A person's own telephone number, '' where none is kept."""
+    return db.session.scalar(select(Person.phone).where(Person.id == person_id)) or ""
+
+
 def person_by_username(username: str) -> Person | None:
     return db.session.scalar(select(Person).where(Person.username == username))
 

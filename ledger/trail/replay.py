@@ -29,9 +29,15 @@ def apply(rows: Rows, form: int, payload: str, texts: Mapping[str, str]) -> None
     Raises UnknownForm. A place without words leaves the column None, which the comparison with
     the rows will show.
     """
+    apply_body(rows, read(form, payload), texts)
+
+
+def read(form: int, payload: str) -> dict[str, Any]:
+    """A payload's body. Raises UnknownForm."""
     if form not in FORMS:
         raise UnknownForm(f"form {form}")
-    apply_body(rows, json.loads(payload), texts)
+    body: dict[str, Any] = json.loads(payload)
+    return body
 
 
 def apply_body(rows: Rows, body: Mapping[str, Any], texts: Mapping[str, str]) -> None:

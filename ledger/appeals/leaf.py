@@ -1,0 +1,381 @@
+"""One appeal as its page reads it: rows, not entities, in as few statements as it takes.
+
+What is rarely there (outside orders, files, merged appeals) is looked for only where the first
+row says that there is some. Ciphertexts stay sealed until somebody may and wants to read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    Connection,
+    Select,
+    Text,
+    bindparam,
+    exists,
+    literal,
+    or_,
+    select,
+    type_coerce,
+)
+
+from ..config import SHANGHAI
+from ..db import db, keyring
+from ..files.models import Attachment
+from ..firms.models import FirmLiaison
+from ..people.actor import Actor
+from ..people.directory import UnitRow, directory
+from ..trail.models import Entry, EntryText
+from .lifecycle import FIRST_KEY
+from .models import Appeal, Assignment, Deadline, ExternalOrder
+from .sight import Sight, knows_column, sight_of, visible_to
+from .standing import Given, Running, Standing
+
+
+class Handing(Given):
+    """An assignment, read."""
+
+    if TYPE_CHECKING:
+        part: str
+        state: str
+        round: int
+        letter_number: str
+        note: str
+        deemed: bool
+        handler_name: str
+        contacted_at: datetime | None
+        planned_at: datetime | None
+        answered_at: datetime | None
+        outcome: str
+        account: str
+        public_reply: str
+        evidence: str
+        sent_back_for: str
+        released_at: datetime | None
+        sealed_handler_phone: str | None
+
+    def __init__(self, keys: Sequence[str], row: Iterable[Any]) -> None:
+        self.__dict__.update(zip(keys, row, strict=True))
+
+    @property
+    def unit(self) -> UnitRow:
+        return directory().units[self.unit_id]
+
+    @cached_property
+    def handler_phone(self) -> str:
+        return _opened(self.sealed_handler_phone, "assignment.handler_phone")
+
+
+class Clock(Running):
+    """A deadline, read."""
+
+    if TYPE_CHECKING:
+        id: int
+        assignment_id: int | None
+        spec: str
+        started_at: datetime
+        warn_at: datetime
+        sentence: str
+        provisional: bool
+        ended_as: str
+
+    def __init__(self, keys: Sequence[str], row: Iterable[Any], held: dict[int, Handing]) -> None:
+        self.__dict__.update(zip(keys, row, strict=True))
+        self.assignment = held.get(self.assignment_id or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An outside order, read."""
+
+    source_system: str
+    order_number: str
+    sub_number: str
+
+    @property
+    def full_number(self) -> str:
+        return f"{self.order_number}-{self.sub_number}" if self.sub_number else self.order_number
+
+
+class Leaf(Standing[Handing, Clock]):
+    """An appeal, read through the eyes of one actor; its columns are its attributes."""
+
+    if TYPE_CHECKING:
+        id: int
+        number: str
+        label: str
+        version: int
+        office_id: int
+        region_code: str
+        kind: str
+        urgency: str
+        category_id: int | None
+        channel: str
+        cross_region: bool
+        appellant_type: str
+        appellant_name: str
+        firm_id: int | None
+        uscc: str
+        industry: str
+        chain: str
+        white_list: bool
+        confidential: bool
+        real_name: bool
+        contact_name: str
+        spot_name: str
+        title: str
+        content: str
+        wish: str
+        place: str
+        route_from: str
+        route_to: str
+        goods: str
+        plates: str
+        stranded: bool
+        stranded_since: datetime | None
+        complained_unit: str
+        registered_at: datetime
+        assigned_at: datetime | None
+        answered_at: datetime | None
+        reviewed_at: datetime | None
+        confirmed_at: datetime | None
+        closed_at: datetime | None
+        outcome: str
+        account: str
+        public_reply: str
+        details_asked: bool
+        details_question: str
+        called_at: datetime | None
+        contacted: bool | None
+        solved: str
+        satisfaction: str
+        upheld_for: str
+        call_exempt: bool
+        told_at: datetime | None
+        recurred_at: datetime | None
+        closer_id: int | None
+        closer_in_unit: bool
+        master_id: int | None
+        held_from: str
+        is_open: bool
+        due_at: datetime
+        warn_at: datetime
+        due_spec: str
+        due_stage: str
+        sealed_phone: str | None
+        sealed_spot_phone: str | None
+        knows: bool
+        """Whether the reader may know who the appellant is."""
+        has_orders: bool
+        has_files: bool
+        has_merged: bool
+        has_liaisons: bool
+
+    def __init__(self, connection: Connection, row: Iterable[Any]) -> None:
+        self.__dict__.update(zip(_KEYS, row, strict=True))
+        self._connection = connection
+
+    @property
+    def stream(self) -> str:
+        return f"appeal/{self.number}"
+
+    @property
+    def office(self) -> UnitRow:
+        return directory().units[self.office_id]
+
+    @cached_property
+    def phone(self) -> str:
+        return _opened(self.sealed_phone, "appeal.phone")
+
+    @cached_property
+    def spot_phone(self) -> str:
+        return _opened(self.sealed_spot_phone, "appeal.spot_phone")
+
+    @cached_property
+    def assignments(self) -> list[Handing]:
+        if self.state == "registered" and self.accepted_at is None:
+            return []  # nothing was ever handed out
+        rows = self._connection.execute(_ASSIGNMENTS, {"of": self.id})
+        return [Handing(_ASSIGNMENT_KEYS, row) for row in rows]
+
+    @cached_property
+    def deadlines(self) -> list[Clock]:
+        held = {given.id: given for given in self.assignments}
+        rows = self._connection.execute(_DEADLINES, {"of": self.id})
+        return [Clock(_DEADLINE_KEYS, row, held) for row in rows]
+
+    @cached_property
+    def external_orders(self) -> list[Order]:
+        if not self.has_orders:
+            return []
+        return [Order(*row) for row in self._connection.execute(_ORDERS, {"of": self.id})]
+
+    @cached_property
+    def attachments(self) -> Sequence[Any]:
+        """id, name, caption, size and uploaded_at of each."""
+        if not self.has_files:
+            return ()
+        return self._connection.execute(_FILES, {"of": self.id}).all()
+
+    @cached_property
+    def entries(self) -> list[tuple[Any, list[Any]]]:
+        """Its trail, first to last: each entry's row with the rows of the texts behind it. A
+        text's row is the entry's own, with `place`, `body`, `sealed` and `erased_by`."""
+        found: list[tuple[Any, list[Any]]] = []
+        seq = None
+        for row in self._connection.execute(_ENTRIES, {"of": self.stream}):
+            if row.seq != seq:
+                seq = row.seq
+                found.append((row, []))
+            if row.place is not None:
+                found[-1][1].append(row)
+        return found
+
+    def _liaisons(self, day: date) -> Iterator[int]:
+        if self.has_liaisons:
+            found = {"firm": self.firm_id, "day": day}
+            yield from self._connection.execute(_LIAISONS, found).scalars()
+
+    def _first_keys(self) -> frozenset[int]:
+        if self.answered_at is None:
+            return frozenset()
+        return frozenset(
+            entry.actor_id
+            for entry, _ in self.entries
+            if entry.verb in FIRST_KEY
+            and entry.actor_kind == "person"
+            and entry.actor_id is not None
+        )
+
+
+def leaf(number: str, actor: Actor, at: datetime) -> Leaf | None:
+    """The appeal with this number if `actor` may see it."""
+    connection = db.session.connection()
+    sight = sight_of(actor, at.astimezone(SHANGHAI).date())
+    row = connection.execute(_of(sight, actor), {"number": number}).one_or_none()
+    return None if row is None else Leaf(connection, row)
+
+
+def _opened(sealed: str | None, place: str) -> str:
+    return "" if sealed is None else keyring().decrypt(sealed, place)
+
+
+# -- what is read ------------------------------------------------------------------------------
+
+_appeal, _given, _deadline = Appeal.__table__.c, Assignment.__table__.c, Deadline.__table__.c
+_order, _file, _liaison = ExternalOrder.__table__.c, Attachment.__table__.c, FirmLiaison.__table__.c
+_entry, _text = Entry.__table__.c, EntryText.__table__.c
+_merged = Appeal.__table__.alias("merged")
+
+_APPEAL = tuple(
+    _appeal[name]
+    for name in (
+        "id", "number", "label", "version", "office_id", "region_code", "state", "round", "kind",
+        "urgency", "category_id", "channel", "cross_region", "appellant_type", "appellant_name",
+        "firm_id", "uscc", "industry", "chain", "white_list", "confidential", "real_name",
+        "contact_name", "phone_given", "phone_index", "spot_name", "title", "content", "wish",
+        "place", "route_from", "route_to", "goods", "plates", "stranded", "stranded_since",
+        "complained_unit", "registered_at", "registrar_id", "registrar_unit_id", "opening",
+        "accepted_at", "assigned_at", "answered_at", "reviewed_at", "confirmed_at", "closed_at",
+        "lead_unit_id", "lead_signed", "outcome", "account", "public_reply", "details_asked",
+        "details_question", "attempts", "attempt_half_days", "called_at", "caller_id", "contacted",
+        "solved", "satisfaction", "undetermined", "upheld_for", "upholder_id", "call_exempt",
+        "close_stopped", "told_at", "recurred_at", "closer_id", "closer_in_unit",
+        "duty_unendorsed", "master_id", "held_from", "joined_count", "is_open", "due_at",
+        "warn_at", "due_spec", "due_stage",
+    )
+)  # fmt: skip
+_SEALED = (
+    type_coerce(_appeal.phone, Text).label("sealed_phone"),
+    type_coerce(_appeal.spot_phone, Text).label("sealed_spot_phone"),
+)
+_THERE = (
+    exists().where(_order.appeal_id == _appeal.id).label("has_orders"),
+    exists().where(_file.appeal_id == _appeal.id).label("has_files"),
+    exists().where(_merged.c.master_id == _appeal.id).label("has_merged"),
+    exists().where(_liaison.firm_id == _appeal.firm_id).label("has_liaisons"),
+)
+
+
+@lru_cache(maxsize=256)
+def _of(sight: Sight, actor: Actor) -> Select[Any]:
+    """The statement for all who have this sight; it costs more to build than to run."""
+    return select(
+        *_APPEAL,
+        *_SEALED,
+        knows_column(actor, sight.day).label("knows"),
+        *_THERE,
+    ).where(_appeal.number == bindparam("number"), visible_to(actor, sight.day))
+
+
+_KEYS = tuple(c.key for c in (*_APPEAL, *_SEALED, literal(True).label("knows"), *_THERE))
+_ASSIGNMENTS = (
+    select(
+        *(
+            _given[name]
+            for name in (
+                "id", "unit_id", "part", "state", "round", "assigned_at", "letter_number", "note",
+                "signed_at", "deemed", "handler_name", "contacted_at", "planned_at", "answered_at",
+                "outcome", "account", "public_reply", "evidence", "sent_back_for", "released_at",
+                "release_reason",
+            )
+        ),
+        type_coerce(_given.handler_phone, Text).label("sealed_handler_phone"),
+    )
+    .where(_given.appeal_id == bindparam("of"))
+    .order_by(_given.id)
+)  # fmt: skip
+_ASSIGNMENT_KEYS = tuple(_ASSIGNMENTS.selected_columns.keys())
+_DEADLINES = (
+    select(
+        *(
+            _deadline[name]
+            for name in (
+                "id", "assignment_id", "stage", "spec", "started_at", "due_at", "warn_at",
+                "sentence", "provisional", "ended_at", "ended_as",
+            )
+        )
+    )
+    .where(_deadline.appeal_id == bindparam("of"))
+    .order_by(_deadline.id)
+)  # fmt: skip
+_DEADLINE_KEYS = tuple(_DEADLINES.selected_columns.keys())
+_ORDERS = (
+    select(_order.source_system, _order.order_number, _order.sub_number)
+    .where(_order.appeal_id == bindparam("of"))
+    .order_by(_order.id)
+)
+_FILES = (
+    select(_file.id, _file.name, _file.caption, _file.size, _file.uploaded_at)
+    .where(_file.appeal_id == bindparam("of"))
+    .order_by(_file.id)
+)
+_LIAISONS = select(_liaison.person_id).where(
+    _liaison.firm_id == bindparam("firm"),
+    _liaison.starts_on <= bindparam("day"),
+    or_(_liaison.ends_on.is_(None), _liaison.ends_on > bindparam("day")),
+)
+_ENTRIES = (
+    select(
+        *(
+            _entry[name]
+            for name in (
+                "seq", "at", "happened_at", "form", "verb", "from_state", "to_state", "round",
+                "assignment_id", "actor_kind", "actor_id", "actor_name", "post_unit", "post_role",
+                "on_behalf", "payload",
+            )
+        ),
+        _text.place,
+        _text.body,
+        _text.sealed,
+        _text.erased_by,
+    )
+    .outerjoin_from(Entry.__table__, EntryText.__table__, _text.entry_id == _entry.id)
+    .where(_entry.stream == bindparam("of"))
+    .order_by(_entry.seq, _text.id)
+)  # fmt: skip
