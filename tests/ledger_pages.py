@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sqlalchemy import event, update
+from sqlalchemy import event, select, update
 
 from cast import Cast
+from ledger.appeals import unit_sight
 from ledger.appeals.models import Appeal
+from ledger.appeals.parts import UnitSight
 from ledger.db import db
 
 
@@ -43,4 +45,9 @@ def move(cast: Cast, *numbers: str, **columns: Any) -> None:
             update(Appeal.__table__)  # type: ignore[arg-type]  # a table all the same
             .where(Appeal.number.in_(numbers))
             .values(**columns)
+        )
+        connection.execute(
+            update(UnitSight.__table__)  # type: ignore[arg-type]  # a table all the same
+            .where(UnitSight.appeal_id.in_(select(Appeal.id).where(Appeal.number.in_(numbers))))
+            .values(**{name: columns[name] for name in unit_sight.KEPT if name in columns})
         )

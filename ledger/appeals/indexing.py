@@ -18,6 +18,7 @@ from ..search import index
 from ..search.index import Texts
 from ..search.tokens import fold
 from ..trail.models import ERASED
+from . import unit_sight
 
 if TYPE_CHECKING:
     from .record import AppealRecord
@@ -118,10 +119,11 @@ def rebuild(batch: int = BATCH) -> int:
 @click.command("reindex")
 @with_appcontext
 def reindex() -> None:
-    """重建检索索引（升级或依法删除之后）。"""
+    """重建检索索引和承办单位可见范围（升级或依法删除之后）。"""
     from ..search import ddl
 
     done = rebuild()
+    unit_sight.rebuild()
     with db.engine.begin() as connection:
         ddl.rebuild(connection)
     click.echo(f"已重建检索索引：{done}件")

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     select,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -197,6 +198,48 @@ class FormerOwner(Base):
     id: Mapped[pk]
     appeal_id: Mapped[int] = mapped_column(ForeignKey("appeal.id"))
     office_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+
+
+class UnitSight(Base):
+    """What a unit may see (design §6): a row for each appeal that was ever assigned to it, with
+    the keys that lists of them are read by. Derived from the assignments (unit_sight.py), so that
+    the list of a small unit never walks past what the others hold."""
+
+    __tablename__ = "unit_sight"
+    __table_args__ = (
+        Index("ix_unit_sight_due", "unit_id", "due_at", "appeal_id"),
+        Index("ix_unit_sight_registered", "unit_id", "registered_at", "appeal_id"),
+        Index("ix_unit_sight_state", "unit_id", "state", "due_at", "appeal_id"),
+        Index(
+            "ix_unit_sight_open",
+            "unit_id",
+            "due_at",
+            "appeal_id",
+            sqlite_where=text("is_open IS 1"),
+            postgresql_where=text("is_open IS true"),
+        ),
+        Index(
+            "ix_unit_sight_duty",
+            "unit_id",
+            "duty",
+            "due_at",
+            "warn_at",
+            "appeal_id",
+            sqlite_where=text("duty > 0"),
+            postgresql_where=text("duty > 0"),
+        ),
+        {"sqlite_with_rowid": False},
+    )
+
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"), primary_key=True)
+    appeal_id: Mapped[int] = mapped_column(ForeignKey("appeal.id"), primary_key=True)
+    state: Mapped[code]
+    is_open: Mapped[bool] = mapped_column(Boolean)
+    due_at: Mapped[datetime]
+    warn_at: Mapped[datetime]
+    registered_at: Mapped[datetime]
+    duty: Mapped[int] = mapped_column(Integer)
+    """What the unit has to do with it now: a sum of SIGN, HAND and AGAIN (unit_sight.py)."""
 
 
 class Submission(Base):

@@ -25,7 +25,7 @@ from ..people.actor import Actor
 from ..people.models import Unit
 from ..trail.act import Act, Stream
 from ..trail.models import ERASED, Entry, next_serial
-from . import indexing, lifecycle
+from . import indexing, lifecycle, unit_sight
 from .lifecycle import FIRST_KEY, OPEN, Verdict
 from .parts import AppealPlate, Assignment, Deadline, FormerOwner
 from .standing import Standing
@@ -174,6 +174,7 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     due_stage: Mapped[code] = mapped_column(default="", info=DERIVED)
 
     _index_due = False
+    _sight_due = False
 
     if TYPE_CHECKING:
         # Relationships are declared on the table itself (models.py).
@@ -210,6 +211,7 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         self._settle_due()
         self._settle_indexes()
         self._index_due = indexing.is_due(self)
+        self._sight_due = unit_sight.is_due(self)
         for attachment in self.attachments:
             if attachment.entry_seq is None:
                 attachment.entry_seq = (self.version or 0) + 1
@@ -224,6 +226,8 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     def after_rows(self) -> None:
         if self._index_due:
             indexing.put(self)
+        if self._sight_due:
+            unit_sight.put(self)
 
     @staticmethod
     def office_prefix(region_code: str) -> str:

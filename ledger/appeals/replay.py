@@ -34,6 +34,7 @@ from ..trail.check import (
 )
 from ..trail.models import ERASED, Entry, Serial
 from ..trail.replay import Rows, apply_body, sets
+from . import unit_sight
 from .models import Appeal, Assignment, Attachment, Deadline, ExternalOrder, Request
 
 PREFIX = "appeal/"
@@ -149,7 +150,8 @@ class Appeals:
                 later.append(_look_at(head.stream, files, settings))
 
     def whole(self, connection: Connection) -> Iterator[Problem]:
-        """Every number that was given out is an appeal, and every appeal's was given out."""
+        """Every number that was given out is an appeal, and every appeal's was given out; what
+        units see is what they were given."""
         used: dict[tuple[int, int], bytearray] = {}
         regions: dict[tuple[int, int], str] = {}
         last = {
@@ -181,6 +183,9 @@ class Appeals:
         for which, most in sorted(last.items()):
             region = regions.get(which) or _region_of(connection, which[0])
             yield from _missing(used.get(which, bytearray(most + 1)), most, region, which[1])
+        for number in unit_sight.wrong(connection):
+            what = "承办单位的可见范围与交办件不一致，请用 ledger reindex 重建"
+            yield Problem(f"{PREFIX}{number}", None, what)
 
 
 def _office_in(payload: Any, office_id: int) -> int:

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import Any
 
 from flask import g, has_app_context
-from sqlalchemy import ColumnElement, false, or_, select, true, union
+from sqlalchemy import ColumnElement, exists, false, literal, or_, select, true, union
 from sqlalchemy.orm import aliased
 
 from ..config import SHANGHAI
@@ -21,8 +21,8 @@ from ..db import db
 from ..firms.queries import served_by
 from ..people.actor import Actor, Seat
 from ..people.directory import directory
-from .models import Appeal, Assignment
-from .parts import FormerOwner
+from .models import Appeal
+from .parts import FormerOwner, UnitSight
 
 OFFICE_ROLES = ("coordinator", "closer", "duty_officer", "manager", "supervisor")
 HANDLING_ROLES = ("handler", "unit_lead")
@@ -131,9 +131,7 @@ def _personal(sight: Sight) -> list[ColumnElement[bool]]:
 def _handled(sight: Sight) -> list[ColumnElement[bool]]:
     if not sight.units:
         return []
-    held = aliased(Assignment)
-    given = select(held.appeal_id).where(held.unit_id.in_(sight.units))
-    return [Appeal.id.in_(given)]
+    return [Appeal.id.in_(select(UnitSight.appeal_id).where(UnitSight.unit_id.in_(sight.units)))]
 
 
 def _in_own_right(sight: Sight) -> list[ColumnElement[bool]]:
@@ -149,6 +147,29 @@ def visible_to(actor: Actor, day: date) -> ColumnElement[bool]:
     sight = sight_of(actor, day)
     ways = [*_in_own_right(sight), *(_handled(sight) if sight.beyond else [])]
     return or_(*ways) if ways else false()
+
+
+def admits(actor: Actor, day: date) -> ColumnElement[bool]:
+    """The same predicate, asked of each row that something else has found: no list of all that
+    `actor` may see is made for it. The two agree (tests/appeals/test_sight_kept.py)."""
+    sight = sight_of(actor, day)
+    ways = _jurisdiction(sight)
+    if sight.beyond:
+        if sight.own_offices:
+            ways.append(_has(FormerOwner.appeal_id, FormerOwner.office_id, sight.own_offices))
+        if sight.liaison_id is not None:
+            ways += [
+                Appeal.firm_id.in_(served_by(sight.liaison_id, sight.day)),
+                Appeal.registrar_id == sight.liaison_id,
+                Appeal.registrar_unit_id.in_(sight.liaison_units),
+            ]
+        if sight.units:
+            ways.append(_has(UnitSight.appeal_id, UnitSight.unit_id, sight.units))
+    return or_(*ways) if ways else false()
+
+
+def _has(appeal_id: Any, owner: Any, wanted: tuple[int, ...]) -> ColumnElement[bool]:
+    return exists(select(literal(1)).where(owner.in_(wanted), appeal_id == Appeal.id))
 
 
 def identity_visible_to(actor: Actor, day: date) -> ColumnElement[bool]:
