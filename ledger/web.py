@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import urlsplit
@@ -777,9 +778,13 @@ def init_app(app: Flask) -> None:
 
     hashes = _fingerprints(Path(app.static_folder)) if app.static_folder else {}
 
+    @cache
+    def _asset(root: str, path: str) -> str:
+        return url_for("static", filename=path, v=hashes.get(path))
+
     def asset(path: str) -> str:
         """The file's address, which changes with its content."""
-        return url_for("static", filename=path, v=hashes.get(path))
+        return _asset(request.script_root, path)
 
     jinja = app.jinja_env
     jinja.undefined = StrictUndefined

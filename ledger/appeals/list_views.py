@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from functools import partial
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from flask import make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup, escape
 
-from ..catalogue.queries import catalogue
+from ..catalogue.queries import Catalogue, catalogue
 from ..catalogue.words import KINDS, URGENCIES
 from ..db import now
 from ..firms import permissions as firm_permissions
@@ -17,14 +19,14 @@ from ..firms import queries as firms
 from ..people import queries as people
 from ..people.acting import current_actor
 from ..people.actor import Actor
-from ..people.directory import directory
+from ..people.directory import Directory, directory
 from ..people.regions import region_name
 from ..search.marks import mark
 from ..web import NotFound, page_or_fragment, see_other, wants_fragment
 from . import help_views as _help_views  # hangs its pages
 from . import lifecycle
 from .filters import LIGHTS, SORTS, VIEWS, Filters
-from .lines import lines
+from .lines import Line, lines
 from .pages import blueprint
 from .queries import Page, ledger_page, numbers_meant
 
@@ -46,20 +48,20 @@ def _ledger(status: int = 200, *, typed: str = "", missed: str = "") -> Response
     actor, at = current_actor(), now()
     filters = Filters.read(request.args)
     page = ledger_page(actor, at, filters, cursor=request.args.get("at", "")[:80])
+    several = len({row.office_id for row in page.rows}) > 1
     context: dict[str, Any] = {
         "filters": filters,
         "page": page,
-        "lines": lines(page.rows, at),
-        "marked": partial(mark, terms=filters.words.terms) if filters.q else None,
+        "rows": _cells(lines(page.rows, at), filters, several=several),
         "asked": _asked(filters),
         "narrowed": _narrowed(filters),
-        "several_offices": len({row.office_id for row in page.rows}) > 1,
         "before": _cursor_url(filters, page.before),
         "after": _cursor_url(filters, page.after),
     }
     if not wants_fragment():
         context |= {
-            "choices": _choices(actor),
+            "options": _options(actor),
+            "chosen": _chosen,
             "given": filters.given(),
             "typed": typed or filters.q,
             "missed": missed,
@@ -72,6 +74,64 @@ def _ledger(status: int = 200, *, typed: str = "", missed: str = "") -> Response
     return response
 
 
+def _cells(found: list[Line], filters: Filters, *, several: bool) -> list[tuple[str, ...]]:
+    """The lines as the template lays them out, every cell HTML already: fifty times twenty of
+    them are most of the page, and the few words that come again are escaped once a process."""
+    terms = filters.words.terms if filters.q else ()
+    cells: list[tuple[str, ...]] = []
+    for line in found:
+        title = str(escape(line.title))
+        name = str(escape(line.appellant))
+        cells.append(
+            (
+                line.url,
+                _marked(line.label, terms) if terms else _html(line.label),
+                title,
+                _marked(line.title, terms) if terms else title,
+                "".join(_badge(words, tone) for words, tone in line.marks) if line.marks else "",
+                ' class="none"' if line.hidden else f' title="{name}"',
+                _marked(line.appellant, terms) if terms and not line.hidden else name,
+                _html(line.category or "待定"),
+                _html(line.unit or "—"),
+                _html(line.office) if several else "",
+                _badge(line.state, line.tone),
+                _badge(line.urgency, line.urgency_tone)
+                if line.urgency_tone
+                else _html(line.urgency),
+                _time(line.time, line.light, line.due) if line.time else "",
+                line.registered_day,
+                line.registered,
+            )
+        )
+    return cells
+
+
+@lru_cache(maxsize=4096)
+def _html(words: str) -> str:
+    return str(escape(words))
+
+
+@lru_cache(maxsize=256)
+def _badge(words: str, tone: str) -> str:
+    tone = f" tone-{tone}" if tone else ""
+    return f' <span class="badge-state{tone}">{escape(words)}</span>'
+
+
+@lru_cache(maxsize=1024)
+def _time(words: str, light: str, due: str) -> str:
+    light = f" light-{light}" if light else ""
+    title = f' title="{escape(due)}"' if due else ""
+    return f'<span class="time-left{light}"{title}>{escape(words)}</span>'
+
+
+def _marked(text: str, terms: Sequence[str]) -> str:
+    """Hits marked."""
+    return "".join(
+        f"<mark>{escape(piece)}</mark>" if hit else escape(piece)
+        for piece, hit in mark(text, terms)
+    )
+
+
 def _cursor_url(filters: Filters, cursor: str) -> str | None:
     if not cursor:
         return None
@@ -82,11 +142,25 @@ def _url(endpoint: str, args: dict[str, Any]) -> str:
     return url_for(endpoint, **args)
 
 
-def _choices(actor: Actor) -> dict[str, Choices]:
-    """What the drop-downs offer."""
-    book = catalogue()
+def _options(actor: Actor) -> dict[str, Markup]:
+    """What the drop-downs offer, as HTML: they hold half of the page's text, and change with
+    units and catalogue alone."""
+    book, here = catalogue(), directory()
+    return here.keep(
+        ("ledger's options", actor, book.mark),
+        lambda: {
+            name: Markup("").join(_OPTION.format(value, words) for value, words in rows)
+            for name, rows in _choices(actor, book, here).items()
+        },
+    )
+
+
+_OPTION = Markup('<option value="{}">{}</option>')
+
+
+def _choices(actor: Actor, book: Catalogue, here: Directory) -> dict[str, Choices]:
     regions = sorted({seat.region_code for seat in actor.seats if seat.region_code})
-    units = directory().within(regions)
+    units = here.within(regions)
     below = sorted({unit.region_code for unit in units if unit.region_code})
     states = [("open", "在办"), ("unsigned", "待签收"), *lifecycle.STATES.items()]
     return {
@@ -110,6 +184,14 @@ def _choices(actor: Actor) -> dict[str, Choices]:
         "light": list(LIGHTS.items()),
         "sort": list(SORTS.items()),
     }
+
+
+def _chosen(options: Markup, value: str) -> Markup:
+    """The options with one of them chosen."""
+    if not value:
+        return options
+    option = Markup('<option value="{}"').format(value)
+    return options.replace(option, option + Markup(" selected"), 1)
 
 
 def _narrowed(filters: Filters) -> list[tuple[str, str]]:

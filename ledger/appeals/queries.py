@@ -12,11 +12,11 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, func, or_, select
-from sqlalchemy.orm import aliased, selectinload
+from sqlalchemy.orm import selectinload
 
 from ..catalogue.queries import catalogue
 from ..config import SHANGHAI
-from ..db import config, db
+from ..db import Reader, config, db
 from ..deadlines.calendar import end_of, start_of
 from ..deadlines.queries import caps_in_force, load_calendar
 from ..firms.models import FirmLiaison
@@ -99,8 +99,6 @@ def entries_of(appeal: Appeal | Leaf) -> Sequence[Entry]:
 
 # -- lists -------------------------------------------------------------------------------------
 
-_Office = aliased(Unit)
-
 LINE_COLUMNS: tuple[Any, ...] = (
     Appeal.id,
     Appeal.number,
@@ -117,6 +115,7 @@ LINE_COLUMNS: tuple[Any, ...] = (
     Appeal.channel,
     Appeal.region_code,
     Appeal.office_id,
+    Appeal.lead_unit_id,
     Appeal.registered_at,
     Appeal.closed_at,
     Appeal.due_at,
@@ -129,10 +128,6 @@ LINE_COLUMNS: tuple[Any, ...] = (
     Appeal.stranded,
     Appeal.is_open,
     Appeal.close_stopped,
-    Unit.short_name.label("lead_short"),
-    Unit.name.label("lead_name"),
-    _Office.short_name.label("office_short"),
-    _Office.name.label("office_name"),
 )
 """What a line of a list shows."""
 
@@ -152,12 +147,13 @@ LIST_COLUMNS: tuple[Any, ...] = (
     Appeal.phone_given,
     Appeal.phone_index,
     Appeal.firm_id,
-    Appeal.lead_unit_id,
     Appeal.confidential,
     Appeal.appellant_type,
-    _Office.region_code.label("office_region"),
 )
 """The same, and what the table of acts asks of a row (facts_of)."""
+
+_read_lines = Reader(LINE_COLUMNS, PAGE + 1, ["knows"])
+_read_list = Reader(LIST_COLUMNS, 20, ["knows"])
 
 
 @dataclass(frozen=True)
@@ -181,30 +177,8 @@ def listed(actor: Actor, at: datetime, *more: Any) -> Select[Any]:
     `knows` says of each row whether he may know its appellant. `more` are further columns.
     """
     day = at.astimezone(SHANGHAI).date()
-    return _columns(actor, at, *LIST_COLUMNS, *more).where(visible_to(actor, day))
-
-
-def _columns(actor: Actor, at: datetime, *columns: Any) -> Select[Any]:
-    day = at.astimezone(SHANGHAI).date()
-    found: Select[Any] = (
-        select(*columns, knows_column(actor, day).label("knows"))
-        .join(_Office, _Office.id == Appeal.office_id)
-        .outerjoin(Unit, Unit.id == Appeal.lead_unit_id)
-    )
-    return found
-
-
-def _rows(ids: Select[Any], actor: Actor, at: datetime, *columns: Any) -> list[Row[Any]]:
-    """The rows with the ids of a query that came through visible_to, in its order.
-
-    Two steps: sorting drags only the keys of what is passed over, not its forty columns.
-    """
-    wanted = list(db.session.scalars(ids))
-    if not wanted:
-        return []
-    query = _columns(actor, at, *columns).where(Appeal.id.in_(wanted))
-    found = {row.id: row for row in db.session.execute(query)}
-    return [found[i] for i in wanted]
+    found: Select[Any] = select(*LIST_COLUMNS, *more, knows_column(actor, day).label("knows"))
+    return found.where(visible_to(actor, day))
 
 
 def count_capped(actor: Actor, at: datetime, *conditions: ColumnElement[bool]) -> int:
@@ -217,11 +191,13 @@ def counts_capped(
 ) -> list[int]:
     """The same of several lists, in one statement."""
     seen = visible_to(actor, at.astimezone(SHANGHAI).date())
-    counted = []
-    for conditions in several:
-        some = select(Appeal.id).where(*conditions, seen).limit(COUNT_CAP + 1).subquery()
-        counted.append(select(func.count()).select_from(some).scalar_subquery())
+    counted = [_counting([*conditions, seen]) for conditions in several]
     return list(db.session.execute(select(*counted)).one())
+
+
+def _counting(conditions: Sequence[ColumnElement[bool]]) -> Any:
+    some = select(Appeal.id).where(*conditions).limit(COUNT_CAP + 1).correlate(None).subquery()
+    return select(func.count()).select_from(some).scalar_subquery()
 
 
 def ledger_page(
@@ -235,7 +211,14 @@ def ledger_page(
     conditions = conditions_of(filters, actor, at)
     key, descending = _sorted_by(filters)
     day = at.astimezone(SHANGHAI).date()
-    query = select(Appeal.id).where(*conditions, visible_to(actor, day))
+    seen = visible_to(actor, day)
+    counted = conditions
+    if filters.q:
+        # What is counted lies farther apart than a page of it: the other way may be the shorter.
+        counted = conditions_of(filters, actor, at, wanted=COUNT_CAP + 1)
+    count = _counting([*counted, seen]).label("total")
+    knows = knows_column(actor, day).label("knows")
+    query = select(Appeal.id, knows, count).where(*conditions, seen)
     direction, moment, last_id = _read_cursor(cursor)
     backwards = direction == "<"
     if moment is not None:
@@ -249,20 +232,19 @@ def ledger_page(
         query = query.order_by(key.desc(), Appeal.id.desc())
     else:
         query = query.order_by(key, Appeal.id)
-    rows = _rows(query.limit(size + 1), actor, at, *LINE_COLUMNS, key.label("sort_key"))
-    more = len(rows) > size
-    rows = rows[:size]
+    found = db.session.connection().execute(query.limit(size + 1)).all()
+    total = found[0].total if found else 0
+    if not found and moment is not None:  # past the end: there is something all the same
+        total = count_capped(actor, at, *counted)
+    more = len(found) > size
+    rows = _read_lines([(row.id, row.knows) for row in found[:size]])
     if backwards:
         rows.reverse()
-    first = _cursor("<", rows[0]) if rows else ""
-    last = _cursor(">", rows[-1]) if rows else ""
+    first = _cursor("<", rows[0], key.key) if rows else ""
+    last = _cursor(">", rows[-1], key.key) if rows else ""
     before = first if (backwards and more) or (not backwards and moment is not None) else ""
     after = last if (not backwards and more) or (backwards and rows) else ""
-    if filters.q:
-        # What is counted lies farther apart than a page of it: the other way may be the shorter.
-        conditions = conditions_of(filters, actor, at, wanted=COUNT_CAP + 1)
-    count = count_capped(actor, at, *conditions)
-    return Page(rows, before, after, min(count, COUNT_CAP), count > COUNT_CAP)
+    return Page(rows, before, after, min(total, COUNT_CAP), total > COUNT_CAP)
 
 
 def _sorted_by(filters: Filters) -> tuple[Any, bool]:
@@ -277,12 +259,20 @@ def some(actor: Actor, at: datetime, filters: Filters, size: int, *more: Any) ->
     key, descending = _sorted_by(filters)
     order = (key.desc(), Appeal.id.desc()) if descending else (key, Appeal.id)
     day = at.astimezone(SHANGHAI).date()
-    query = select(Appeal.id).where(*conditions_of(filters, actor, at), visible_to(actor, day))
-    return _rows(query.order_by(*order).limit(size), actor, at, *LIST_COLUMNS, *more)
+    conditions = conditions_of(filters, actor, at)
+    if more:
+        ids = select(Appeal.id).where(*conditions, visible_to(actor, day))
+        ids = ids.order_by(*order).limit(size)
+        # Sorting drags only the keys of what is passed over, not its forty columns.
+        query = listed(actor, at, *more).where(Appeal.id.in_(ids)).order_by(*order)
+        return list(db.session.execute(query))
+    knows = knows_column(actor, day).label("knows")
+    found = select(Appeal.id, knows).where(*conditions, visible_to(actor, day))
+    return _read_list(db.session.connection().execute(found.order_by(*order).limit(size)).all())
 
 
-def _cursor(direction: str, row: Row[Any]) -> str:
-    return f"{direction}{row.sort_key.isoformat()}~{row.id}"
+def _cursor(direction: str, row: Row[Any], key: str) -> str:
+    return f"{direction}{getattr(row, key).isoformat()}~{row.id}"
 
 
 def _read_cursor(cursor: str) -> tuple[str, datetime | None, int]:
@@ -417,6 +407,7 @@ def facts_of(rows: Iterable[Row[Any]], at: datetime) -> dict[int, Facts]:
     off_hours = not any(opens <= at < closes for opens, closes in hours)
     caps = caps_in_force(at)
     strict = config().strict_home_unit
+    units = directory().units
 
     def gives_up(row: Row[Any]) -> bool:
         if row.phone_given == "none" or not row.phone_index:
@@ -428,7 +419,7 @@ def facts_of(rows: Iterable[Row[Any]], at: datetime) -> dict[int, Facts]:
         row.id: Facts(
             state=row.state,
             office_id=row.office_id,
-            office_region=row.office_region,
+            office_region=units[row.office_id].region_code,
             registrar_id=row.registrar_id,
             ever_accepted=row.accepted_at is not None,
             urgency=row.urgency,

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Final
 
 from flask import Flask, Response, make_response, render_template, request, session, url_for
-from flask_security import Security, SQLAlchemyUserDatastore, current_user
+from flask_security import Security, SQLAlchemyUserDatastore
 from flask_security.utils import hash_password, login_user, logout_user, verify_password
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import selectinload
@@ -98,10 +98,8 @@ def _known(key: str) -> Known | None:
 
 def signed_in() -> Known | None:
     """Who is signed in, or None."""
-    user = current_user._get_current_object() if current_user else None
-    if isinstance(user, Person):  # in the request that signed him in
-        return _known(user.fs_uniquifier)
-    return user if isinstance(user, Known) else None
+    key = session.get("_user_id")
+    return None if key is None else _known(key)
 
 
 def current() -> Known:
@@ -124,7 +122,7 @@ def today() -> date:
 
 def _who_and_posts() -> tuple[str, list[str]] | None:
     """What the head of every page says of whoever is signed in."""
-    person = signed_in() if "_user_id" in session else None
+    person = signed_in()
     return None if person is None else (person.name, [str(p) for p in person.posts_at(today())])
 
 
@@ -137,7 +135,7 @@ def _guard() -> Response | None:
     had_session = "_user_id" in session
     _end_if_idle()
     # A token in a header or an address would also name somebody: only the session counts.
-    person = signed_in() if "_user_id" in session else None
+    person = signed_in()
     if person is None:
         if had_session:
             session.clear()
