@@ -22,6 +22,7 @@ from ..firms import phones
 from ..firms.models import Firm
 from ..firms.queries import served_by
 from ..people.actor import Actor, Seat
+from ..people.directory import directory
 from ..people.models import Person, Post, Unit
 from ..people.regions import covers
 from .filters import Filters
@@ -565,7 +566,8 @@ def _held(row: Row[Any], at: datetime) -> Held:
     if said:
         moment, word = max(said)
         last = f"{moment.astimezone(SHANGHAI):%m-%d}{word}"
-    office = row.office_short or row.office_name
+    units = directory().units
+    office, lead = units[row.office_id].label, units.get(row.lead_unit_id or 0)
     since = {
         "assigned": row.handed_at,
         "accepted": row.accepted_at,
@@ -576,7 +578,7 @@ def _held(row: Row[Any], at: datetime) -> Held:
     days = days_held(since or row.registered_at, at)
     if row.state != "assigned":
         return Held(office, "", days, last)
-    return Held(row.lead_short or row.lead_name or office, row.handler_name or "", days, last)
+    return Held(lead.label if lead is not None else office, row.handler_name or "", days, last)
 
 
 def _manager(asker: Asker) -> Desk:
