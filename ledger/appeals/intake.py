@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
@@ -136,7 +136,7 @@ class Intake(AppealRecord):
     def _blank(
         cls, known: Registration, *, office: Unit, by: Actor, at: datetime, firm: Firm | None
     ) -> Self:
-        values = asdict(known)
+        values = {**vars(known)}
         values["title"] = (known.title or title_of(known.content))[:TITLE_LENGTH]
         if known.stranded and known.urgency == "normal":
             values["urgency"] = "critical"

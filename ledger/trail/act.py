@@ -316,8 +316,9 @@ class Act:
     def refuse_unwritable(self, rows: Iterable[Trailed]) -> None:
         """Before any flush: the engines would each refuse in their own way, halfway through."""
         for row in rows:
+            stands = inspect(row).dict
             for column in columns_of(type(row)):
-                value = inspect(row).dict.get(column.name)
+                value = stands.get(column.name)
                 if isinstance(value, str) and not is_writable(value):
                     raise self.root.unwritable(f"{type(row).__trail__}.{column.name}")
         for place, words in [*self.texts.items(), *self.personal.items()]:
