@@ -259,31 +259,31 @@ def _also(words: tuple[str, ...]) -> str:
 
 
 def _csv_table(text: str) -> _Table:
-    if text.count('"') % 2:
-        _check_quotes(text)
     delimiter = _delimiter(text)
+    _check_fields(text, delimiter)
 
     def raw() -> Iterator[list[object]]:
-        reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter)
-        try:
-            for fields in reader:
-                yield list(fields)
-        except csv.Error:
-            raise SheetError(_unpaired(reader.line_num)) from None
+        for fields in csv.reader(StringIO(text, newline=""), delimiter=delimiter):
+            yield list(fields)
 
     return _Table("", raw, height=text.count("\n") + 1, even=True)
 
 
-def _check_quotes(text: str) -> None:
-    """A quotation mark without its pair swallows all rows that follow it."""
+def _check_fields(text: str, delimiter: str) -> None:
+    """A quotation mark without its pair swallows all rows that follow it, and a field may be longer
+    than the reader takes: told before any row is given, as rows that were given are written."""
     last_start = line = 0
-    reader = csv.reader(StringIO(text, newline=""), delimiter=_delimiter(text))
+    reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter)
     try:
         for _ in reader:
             last_start, line = line, reader.line_num
     except csv.Error:
-        raise SheetError(_unpaired(reader.line_num)) from None
-    if line - last_start > 1 or text.rstrip().endswith('"'):
+        if '"' in text:
+            raise SheetError(_unpaired(reader.line_num)) from None
+        raise SheetError(
+            f"第{reader.line_num}行的内容过长，无法分栏；请检查是否选错了文件，或另存为xlsx"
+        ) from None
+    if text.count('"') % 2 and (line - last_start > 1 or text.rstrip().endswith('"')):
         raise SheetError(_unpaired(last_start + 1))
 
 
