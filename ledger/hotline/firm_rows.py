@@ -238,10 +238,10 @@ class FirmRows:
         by_code: dict[str, Firm] = {}
         by_name: dict[str, Firm] = {}
         same = or_(Firm.uscc.in_(codes), Firm.name_folded.in_(folded))
-        for firm in db.session.scalars(select(Firm).where(same).order_by(Firm.id)):
-            if firm.uscc:
-                by_code[firm.uscc] = firm
-            by_name.setdefault(firm.name_folded, firm)
+        for one in db.session.scalars(select(Firm).where(same).order_by(Firm.id)):
+            if one.uscc:
+                by_code[one.uscc] = one
+            by_name.setdefault(one.name_folded, one)
         found: dict[str, Standing] = {}
         for item in items:
             if (firm := by_code.get(item.uscc)) is not None:

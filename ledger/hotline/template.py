@@ -17,7 +17,6 @@ from ..catalogue.words import APPELLANT_TYPES, KINDS, URGENCIES
 from .batch import COLUMNS, channels_by_hand
 
 FILE_NAME = "企业诉求批量登记模板.xlsx"
-MIMETYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 ROWS, NOTES, LISTS = "诉求登记", "填写说明", "选项"
 """The sheets."""

@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import func, select
 
 from cast import Cast
+from hotline.test_import_page import page, take
 from ledger.appeals.models import Appeal
 from ledger.catalogue.queries import catalogue
 from ledger.config import SHANGHAI
@@ -253,6 +254,27 @@ def test_who_may_not_register_leaves_nothing_behind(
     with cast.app.app_context():
         for table in (Appeal, ImportRun):
             assert db.session.scalar(select(func.count()).select_from(table)) == 0
+
+
+# -- by page -----------------------------------------------------------------------------------
+
+
+def test_a_liaison_uploads_his_list_and_reads_its_result(cast: Cast) -> None:
+    data = listed({**ROW, "来源渠道": ""}, {**ROW, "来源渠道": "商请函", "诉求内容": "乙"})
+    where = take(cast, data, "lin", kind="batch", channel="visit")
+    assert "新登记2件" in page(cast, where, "lin")
+    with cast.app.app_context():
+        found = db.session.scalars(select(Appeal).order_by(Appeal.id)).all()
+        assert [appeal.channel for appeal in found] == ["visit", "letter"]
+        assert {appeal.registrar_id for appeal in found} == {cast.people["lin"]}
+
+
+def test_whoever_registers_gets_the_template_and_nobody_else(cast: Cast) -> None:
+    answer = cast.client("lin").get("/imports/blank/batch")
+    assert answer.status_code == 200
+    assert openpyxl.load_workbook(io.BytesIO(answer.data)).sheetnames[0] == "诉求登记"
+    assert "attachment" in answer.headers["Content-Disposition"]
+    assert cast.client("chen").get("/imports/blank/batch").status_code in (403, 404)
 
 
 # -- the template ------------------------------------------------------------------------------
