@@ -741,13 +741,8 @@ def _keep_serials(cloner: Cloner) -> None:
         db.session.commit()
 
 
-def prepare(engine: str, count: int, seed: int = SEED, again: bool = False) -> None:
-    """Have the prepared ledger of that size stand under var/bench."""
-    name = str(count)
-    _, ready = ground.prepared(engine, name)
-    if ready and not again:
-        return
-    place = ground.begin(engine, name)
+def laid(place: ground.Ground) -> Flask:
+    """The application on a ledger as it is before the first person and the first appeal."""
     app = create_app(place.settings())
     with app.app_context():
         Base.metadata.create_all(db.engine)
@@ -758,7 +753,17 @@ def prepare(engine: str, count: int, seed: int = SEED, again: bool = False) -> N
             lay(at)
             db.session.commit()
         db.session.remove()
-    clone_into(app, count, seed)
+    return app
+
+
+def prepare(engine: str, count: int, seed: int = SEED, again: bool = False) -> None:
+    """Have the prepared ledger of that size stand under var/bench."""
+    name = str(count)
+    _, ready = ground.prepared(engine, name)
+    if ready and not again:
+        return
+    place = ground.begin(engine, name)
+    clone_into(laid(place), count, seed)
     ground.done(place)
 
 
