@@ -158,7 +158,7 @@ def _lay_lists(sheet: Any, choices: dict[str, list[str]]) -> dict[str, str]:
     for column, (field, words) in enumerate(choices.items()):
         sheet.write_column(0, column, words)
         letter = chr(ord("A") + column)
-        ranges[field] = f"={LISTS}!${letter}$1:${letter}${len(words)}"
+        ranges[field] = f"='{LISTS}'!${letter}$1:${letter}${len(words)}"
     return ranges
 
 

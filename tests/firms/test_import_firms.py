@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from cast import Cast
+from hotline.test_import_page import page, take
 from ledger.db import db, writing
 from ledger.firms.models import Firm, FirmContact
 from ledger.firms.places import region_of
@@ -210,6 +211,16 @@ def test_the_command_answers_in_json_and_verify_holds(cast: Cast, tmp_path: Path
     assert answer == {"rows": 4, "created": 1, "repeated": 1, "conflicts": 1, "rejected": 1}
     assert [problem["row"] for problem in problems] == [4, 5]
     assert run.invoke(verify_command, []).exit_code == 0
+
+
+def test_a_list_is_uploaded_by_page_too(cast: Cast) -> None:
+    data = listed(SHUNDA, SHUNDA, ["别名公司", SOUND])
+    text = page(cast, take(cast, data, "zhou", kind="firms"))
+    assert "共3行：新登记1家，已存在1家，内容不一致1家" in text
+    assert "别名公司" in text
+    with cast.app.app_context():
+        assert db.session.scalars(select(Firm.created_by_id)).one() == cast.people["zhou"]
+    assert cast.client("chen").get("/imports/?kind=firms").status_code == 403
 
 
 @pytest.mark.realdata

@@ -296,7 +296,7 @@ def test_the_template_has_headings_notes_and_lists(cast: Cast) -> None:
         assert rows.column_dimensions[heads[name]].number_format == "@"
     offered = {}
     for validation in rows.data_validations.dataValidation:
-        cells = str(validation.formula1).replace("选项!", "").replace("$", "")
+        cells = str(validation.formula1).replace("'选项'!", "").replace("$", "")
         offered[str(validation.sqref)] = [row[0].value for row in book["选项"][cells]]
         assert (validation.type, validation.showErrorMessage) == ("list", True)
     with cast.app.app_context():
