@@ -252,9 +252,13 @@ def load(draft: ImportDraft) -> bytes:
     """The bytes that were uploaded. Raises Gone, AlreadyTaken."""
     if draft.run_id is not None:
         raise AlreadyTaken(draft.run_id)
+    draft_id = draft.id
     try:
         data = path_of(draft.stored_name, directory()).read_bytes()
     except FileNotFoundError:
+        # Perhaps another window took it in since this one looked.
+        db.session.rollback()
+        _locked(draft_id)
         raise Gone from None
     if hashlib.sha256(data).hexdigest() != draft.file_sha256:
         raise Gone

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -155,18 +155,28 @@ def outcomes(
 
 def conflicts(run: ImportRun, actor: Actor, at: datetime, place: Place, *, settled: bool) -> Lines:
     """Conflicts with the appeals they met, at most CONFLICTS."""
-    day = at.astimezone(SHANGHAI).date()
+    wanted = select(ImportLine).where(
+        ImportLine.run_id == run.id,
+        ImportLine.outcome == "conflict",
+        ImportLine.settled_at.is_not(None) if settled else ImportLine.settled_at.is_(None),
+    )
+    found = _some(wanted, place, CONFLICTS, lambda line: Conflict(line, None))
+    met = appeals_of([row.line for row in found.rows], actor, at)
+    rows = [replace(row, appeal=met.get(row.line.appeal_id)) for row in found.rows]
+    return replace(found, rows=rows)
+
+
+def appeals_of(lines: Iterable[ImportLine], actor: Actor, at: datetime) -> dict[int, Appeal]:
+    """The appeals that lines met, by id, where the actor may see them."""
+    ids = {line.appeal_id for line in lines if line.appeal_id is not None}
+    if not ids:
+        return {}
     wanted = (
-        select(ImportLine, Appeal)
-        .outerjoin(Appeal, (Appeal.id == ImportLine.appeal_id) & visible_to(actor, day))
-        .where(
-            ImportLine.run_id == run.id,
-            ImportLine.outcome == "conflict",
-            ImportLine.settled_at.is_not(None) if settled else ImportLine.settled_at.is_(None),
-        )
+        select(Appeal)
+        .where(Appeal.id.in_(sorted(ids)), visible_to(actor, at.astimezone(SHANGHAI).date()))
         .options(selectinload(Appeal.assignments), selectinload(Appeal.external_orders))
     )
-    return _some(wanted, place, CONFLICTS, Conflict)
+    return {appeal.id: appeal for appeal in db.session.scalars(wanted)}
 
 
 def _some(wanted: Any, place: Place, size: int, made: Any) -> Lines:
@@ -203,22 +213,19 @@ def find_conflict(run_id: int, line_id: int, *, lock: bool = False) -> ImportLin
     return db.session.scalar(wanted.with_for_update() if lock else wanted)
 
 
-def appeal_of(line: ImportLine, actor: Actor, at: datetime) -> Appeal | None:
-    """The appeal that a line met, if the actor may see it."""
-    day = at.astimezone(SHANGHAI).date()
-    return db.session.scalar(
-        select(Appeal).where(Appeal.id == line.appeal_id, visible_to(actor, day))
+def unsettled(runs: Iterable[ImportRun]) -> dict[int, int]:
+    """How many conflicts of each still wait for somebody, by the run's id."""
+    waiting = (
+        select(ImportLine.run_id, func.count(ImportLine.id).label("waiting"))
+        .where(
+            ImportLine.run_id.in_([run.id for run in runs]),
+            ImportLine.outcome == "conflict",
+            ImportLine.settled_at.is_(None),
+        )
+        .group_by(ImportLine.run_id)
     )
-
-
-def unsettled(run: ImportRun) -> int:
-    """How many conflicts still wait for somebody."""
-    waiting = select(func.count(ImportLine.id)).where(
-        ImportLine.run_id == run.id,
-        ImportLine.outcome == "conflict",
-        ImportLine.settled_at.is_(None),
-    )
-    return db.session.scalar(waiting) or 0
+    found = db.session.execute(waiting).all()
+    return {row.run_id: row.waiting for row in found}
 
 
 def acts_since(

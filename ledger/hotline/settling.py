@@ -28,6 +28,9 @@ WITHOUT_AN_ACT: Mapping[str, str] = {
 }
 """Ways to settle that leave the appeal as it is."""
 
+WITH_A_FIRM: Mapping[str, str] = {"firm": "已在企业库办理"}
+"""Further ways where what stands in the ledger is a firm."""
+
 MOST_PHRASES = 400
 """Longer texts are shown unmarked: comparing grows with the square of their length."""
 
@@ -73,16 +76,18 @@ def offered(acts: Collection[Act]) -> list[Act]:
     return [act for act in acts if act.code in BY_ACTS]
 
 
-def ways(done: Collection[str]) -> dict[str, str]:
+def ways(line: ImportLine, done: Collection[str]) -> dict[str, str]:
     """How a conflict may be said to be settled; by an act only where it stands in the trail."""
-    acted = {code: f"已在原件办理“{ACTS[code].label}”" for code in BY_ACTS if code in done}
-    return {**acted, **WITHOUT_AN_ACT}
+    acted = {code: words(code) for code in BY_ACTS if code in done}
+    return {**acted, **({} if line.appeal_id else WITH_A_FIRM), **WITHOUT_AN_ACT}
 
 
 def words(how: str | None) -> str:
     """How it was settled."""
     act = ACTS.get(how or "")
-    return f"已在原件办理“{act.label}”" if act else WITHOUT_AN_ACT.get(how or "", "")
+    if act is not None:
+        return f"已在原件办理“{act.label}”"
+    return {**WITHOUT_AN_ACT, **WITH_A_FIRM}.get(how or "", "")
 
 
 def settle(run_id: int, line_id: int, how: str, by: Actor) -> ImportLine:

@@ -68,7 +68,7 @@ def init_app(app: Flask) -> None:
 def _reaches() -> dict[str, Reach]:
     found = queries.reach_of(current_actor())
     if not found:
-        raise Refused("您的岗位不能导入文件。热线工单由牵头办公室的交办员和热线话务员导入。")
+        raise Refused("您的岗位不能导入文件。")
     return found
 
 
@@ -95,6 +95,7 @@ def start() -> ResponseReturnValue:
                 form.file.errors = [f"{problem}。"]
             else:
                 return see_other(url_for("imports.draft", draft_id=draft_id))
+    runs = queries.runs_of(current_actor(), reaches.values())
     page = render_template(
         "imports/start.html",
         kinds=[r.kind for r in reaches.values()],
@@ -103,7 +104,8 @@ def start() -> ResponseReturnValue:
         names=[(words[0], name in kind.required) for name, words in kind.columns.items()],
         most=drafts.MOST_BYTES // 1024 // 1024,
         waiting=_named(queries.drafts_of(current_actor(), reaches.values(), now() - drafts.KEPT)),
-        runs=_named(queries.runs_of(current_actor(), reaches.values())),
+        runs=_named(runs),
+        waits=queries.unsettled(runs),
     )
     return page, status
 
@@ -403,6 +405,8 @@ class Laid:
     theirs: list[tuple[str, list[Phrase]]]
     acts: list[Act]
     ways: dict[str, str]
+    named: str
+    """The title the file has, to look a firm up by."""
 
 
 @dataclass(frozen=True)
@@ -438,7 +442,7 @@ def _result_page(run: ImportRun, *, problem: str = "", status: int = 200) -> Res
         run=run,
         kind=KINDS[run.kind],
         channel=_channel_name(run.channel),
-        unsettled=queries.unsettled(run),
+        unsettled=queries.unsettled([run]).get(run.id, 0),
         conflicts=_paged(run, "conflicts", waiting, _laid(run, waiting, actor, at)),
         settled=_paged(run, "settled", settled, list(settled.rows)),
         rejected=_paged(run, "rejected", rejected, list(rejected.rows)),
@@ -470,7 +474,8 @@ def _laid(run: ImportRun, waiting: Lines, actor: Actor, at: datetime) -> list[La
                 [(name, pair[0]) for name, pair in pairs.items()],
                 [(name, pair[1]) for name, pair in pairs.items()],
                 settling.offered(open_to(appeal, appeal.facts(at), actor)) if appeal else [],
-                settling.ways(done.get(appeal.id, ()) if appeal is not None else ()),
+                settling.ways(line, done.get(line.appeal_id, ())),
+                theirs.get("title", ""),
             )
         )
     return found
@@ -503,10 +508,10 @@ def settle(run_id: int, line_id: int) -> ResponseReturnValue:
     line = queries.find_conflict(run_id, line_id)
     if line is None:
         raise NotFound("没有这一行，或您无权查看。")
-    met = queries.appeal_of(line, actor, at)
-    done = queries.acts_since([met] if met else [], settling.BY_ACTS, run.begun_at)
+    met = queries.appeals_of([line], actor, at)
+    done = queries.acts_since(met.values(), settling.BY_ACTS, run.begun_at)
     form = SettlingForm()
-    form.how.choices = settling.ways(done.get(met.id, ()) if met else ())
+    form.how.choices = settling.ways(line, done.get(line.appeal_id or 0, ()))
     if not form.validate_on_submit():
         said = "；".join(error for errors in form.errors.values() for error in errors)
         return _result_page(run, problem=f"第{line.row_number}行没有标为已处理：{said}", status=422)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from html import unescape
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from cast import Cast
@@ -16,6 +19,7 @@ from ledger.access import AccessLog
 from ledger.appeals.models import Appeal
 from ledger.db import db, now, writing
 from ledger.hotline import drafts, sweeps
+from ledger.hotline.kinds import KINDS
 from ledger.hotline.models import ImportDraft, ImportRun
 
 
@@ -197,6 +201,35 @@ def test_a_second_click_while_it_runs_leads_to_what_is_running(cast: Cast) -> No
     assert (second.status_code, second.headers["Location"]) == (303, result)
     assert "尚未完成" in page(cast, result)
     assert "没有完成" in page(cast, "/imports/")
+
+
+def test_two_clicks_at_the_same_moment(cast: Cast) -> None:
+    where = draft_of(cast, workbook(*(order(str(n)) for n in range(20))))
+    clients = [cast.client("zhou"), cast.client("zhou"), cast.client("tang")]
+    together = threading.Barrier(len(clients))
+
+    def press(client: FlaskClient) -> int:
+        together.wait(30)
+        return client.post(f"{where}/run").status_code
+
+    with ThreadPoolExecutor(len(clients)) as hands:
+        found = sorted(hands.map(press, clients))
+    assert found[0] == 303
+    assert set(found) <= {303, 409}
+    assert appeals(cast) == 20
+    with cast.app.app_context():
+        assert db.session.scalar(select(func.count(ImportRun.id))) == 1
+
+
+def test_a_window_that_saw_the_file_before_another_took_it_in(cast: Cast) -> None:
+    where = draft_of(cast, workbook(order("1")))
+    with cast.app.app_context():
+        seen = db.session.scalars(select(ImportDraft)).one()
+        db.session.expunge(seen)
+    assert cast.client("zhou").post(f"{where}/run").status_code == 303
+    with cast.app.app_context(), pytest.raises(drafts.AlreadyTaken):
+        drafts.take_in(seen, KINDS["orders"], cast.actor("tang"))
+    assert appeals(cast) == 1
 
 
 def test_what_breaks_off_may_be_taken_in_again(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
