@@ -47,9 +47,9 @@ def end_of(day: date) -> datetime:
     return start_of(day + DAY)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Calendar:
-    """The working days and hours of one region."""
+    """The working days and hours of one region. Each is only equal to itself."""
 
     exceptions: Mapping[date, bool] = field(default_factory=dict)
     """Day → whether it is worked; whatever is not named follows Monday–Friday."""

@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Final, Literal
 
 from ledger.config import SHANGHAI
@@ -136,6 +137,12 @@ def due(start: datetime, spec: str, calendar: Calendar, event: str = "交办") -
 
     `event` is the word for what happened at `start`: 登记, 交办, 反馈, 审核…
     """
+    return _due(start, spec, calendar, event)
+
+
+# A file of a thousand rows starts a thousand clocks at one moment.
+@lru_cache(maxsize=128)
+def _due(start: datetime, spec: str, calendar: Calendar, event: str) -> Due | None:
     limit = parse(spec)
     if limit is None:
         return None
@@ -309,6 +316,11 @@ def yellow_from(started: datetime, due_at: datetime, spec: str, calendar: Calend
     The working day before the due day; of a short limit (hours, today, one working day) the
     last third.
     """
+    return _yellow_from(started, due_at, spec, calendar)
+
+
+@lru_cache(maxsize=128)
+def _yellow_from(started: datetime, due_at: datetime, spec: str, calendar: Calendar) -> datetime:
     limit = parse(spec)
     if limit is not None and limit.unit == "wh":
         span = calendar.working_hours_between(started, due_at)

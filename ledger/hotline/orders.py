@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from ..appeals.intake import Registration, title_of
 from ..appeals.plates import PlateError
@@ -110,7 +111,7 @@ class Order:
     def key(self) -> str:
         return f"{self.number}\x1f{self.sub_number}"
 
-    @property
+    @cached_property
     def matter(self) -> str:
         return matter_digest(self.title, self.content)
 
@@ -126,8 +127,20 @@ class Order:
 def matter_digest(title: str, content: str) -> str:
     """SHA-256 of title and content as they are compared."""
     folded = unicodedata.normalize("NFKC", f"{title}\n{content}").casefold()
-    kept = "".join(c for c in folded if unicodedata.category(c)[0] not in "PZCS")
-    return hashlib.sha256(kept.encode()).hexdigest()
+    return hashlib.sha256(folded.translate(_COMPARED).encode()).hexdigest()
+
+
+class _Compared(dict[int, int | None]):
+    """What counts when two matters are compared: no blanks, punctuation, marks or controls.
+    Learns each character once."""
+
+    def __missing__(self, character: int) -> int | None:
+        counts = unicodedata.category(chr(character))[0] not in "PZCS"
+        found = self[character] = character if counts else None
+        return found
+
+
+_COMPARED = _Compared()
 
 
 def understand(row: Row) -> Order:

@@ -35,10 +35,10 @@ from .canonical import (
     ALGORITHM,
     FORM,
     Plain,
-    canonical,
     entry_hash,
     first_prev,
     plain,
+    plain_canonical,
     quick,
 )
 from .models import ERASED, Entry, EntryText, ledger_id
@@ -465,8 +465,8 @@ class Act:
         if texts:
             body["texts"] = texts
         if self.data:
-            body["data"] = dict(self.data)
-        return canonical(body)
+            body["data"] = plain(self.data)
+        return plain_canonical(body)
 
     # -- two hands at once -----------------------------------------------------------------
 

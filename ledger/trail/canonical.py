@@ -58,7 +58,7 @@ def moment_text(at: datetime) -> str:
 
 def plain(value: object) -> Plain:
     """A column's value as the payload holds it. Raises TypeError for anything inexact."""
-    if value is None or isinstance(value, bool | str):
+    if value is None or isinstance(value, (str, bool)):
         return value
     if isinstance(value, int):
         if abs(value) > LARGEST:
@@ -77,7 +77,11 @@ def plain(value: object) -> Plain:
 
 def canonical(payload: Mapping[str, Plain]) -> str:
     """RFC 8785 text of a payload. Raises TypeError if a float hides in it."""
-    body = plain(payload)
+    return plain_canonical(plain(payload))
+
+
+def plain_canonical(body: Plain) -> str:
+    """The same of a payload that is plain already."""
     # The keys are ours, names of tables and columns: the quick way is the common one.
     return quick(body) if _has_plain_keys(body) else rfc8785.dumps(body).decode()
 
