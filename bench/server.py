@@ -10,11 +10,13 @@ import time
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ledger.config import load
 from ledger.work import serve
 
-from .ground import Ground
+if TYPE_CHECKING:
+    from .ground import Ground
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-from flask import Flask
+from typing import TYPE_CHECKING
 
 from .config import Config, load
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -16,6 +18,8 @@ def create_app(settings: Config | None = None) -> Flask:
 
     Raises ConfigError where a LEDGER_* variable makes no sense.
     """
+    # Here, not above: the supervisor of a served ledger needs none of it in its memory.
+    from flask import Flask
     from htmx_flask import Htmx
 
     from . import cli, db, web

@@ -178,16 +178,7 @@ def serve(host: str, port: int) -> None:
     words = _greeting(place.url)
     db.session.remove()
     db.engine.dispose()
-    ledger = [sys.executable, "-m", "ledger.cli"]
-    code = server.supervise(
-        [*ledger, "web", "--host", host, "--port", str(port)],
-        [*ledger, "worker"],
-        place,
-        when_up=lambda: click.echo(words),
-    )
-    if code:
-        click.echo("网站或后台任务意外停止，已全部停止。", err=True)
-    sys.exit(code)
+    server.become("supervise", place, words)
 
 
 def _refuse_unlaid() -> None:
@@ -221,11 +212,8 @@ def web(host: str, port: int) -> None:
     """只运行网站（由serve启动，或在多台机器上单独启动）。"""
     from .work import serve as server
 
-    settings = config()
     db.engine.dispose()
-    server.serve_web(
-        server.Place(host, port), ROOT, settings.workers, settings.blocking_threads
-    )
+    server.become("web", server.Place(host, port))
 
 
 @click.command("worker")

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from ..db import db, writing
 from ..people.actor import system
-from ..work import register_sweep
+from ..work.sweeps import register_sweep
 from .lifecycle import BY_CODE
 from .models import Appeal
 from .parts import Assignment, Deadline

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from ..db import config, db
-from ..work import register_sweep
+from ..work.sweeps import register_sweep
 from . import check
 from .queries import known_names
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import structlog
 
-from ..work import register_sweep
+from ..work.sweeps import register_sweep
 from .drafts import delete_old
 
 SECONDS = 60 * 60

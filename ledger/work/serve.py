@@ -3,11 +3,16 @@
 The supervisor starts both as processes of their own session, so that Ctrl-C reaches it alone and
 it can end them in order. Whoever loses its parent ends by itself: nothing is left behind, also
 where the supervisor was killed.
+
+`python -m ledger.work.serve supervise|web HOST PORT`: the command line becomes one of these two
+once it has looked after the ledger, so that neither keeps the application in its memory. What the
+supervisor is to say once the web answers comes by its standard input.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import socket
 import subprocess
@@ -19,7 +24,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Literal, NoReturn
+
+from ledger.config import ConfigError, load
+
+ROOT = Path(__file__).resolve().parents[2]
 
 BACKLOG = 2048
 BACKPRESSURE = 1024
@@ -96,6 +105,44 @@ def supervise(
         _stop(children)
 
 
+def become(role: Literal["supervise", "web"], place: Place, words: str = "") -> NoReturn:
+    """Leave this program for one of the two; `words` for the supervisor to say."""
+    here, there = os.pipe()
+    os.write(there, words.encode()[: 60 * 1024])  # fits a pipe's buffer
+    os.close(there)
+    os.dup2(here, 0)
+    sys.stdout.flush()
+    os.execv(sys.executable, _command(role, place))  # noqa: S606  # our own interpreter
+
+
+def _command(role: str, place: Place) -> list[str]:
+    return [sys.executable, "-m", __spec__.name, role, place.host, str(place.port)]
+
+
+def main() -> int:
+    role, host, port = sys.argv[1:]
+    place = Place(host, int(port))
+    try:
+        settings = load()
+    except ConfigError as error:
+        sys.stderr.write(f"配置有误：{error}\n")
+        return 2
+    if role == "web":
+        serve_web(place, ROOT, settings.workers, settings.blocking_threads)
+        return 0
+    words = sys.stdin.read()
+    worker = [sys.executable, "-m", "ledger.cli", "worker"]
+
+    def say() -> None:
+        sys.stdout.write(f"{words}\n")
+        sys.stdout.flush()
+
+    code = supervise(_command("web", place), worker, place, say)
+    if code:
+        sys.stderr.write("网站或后台任务意外停止，已全部停止。\n")
+    return code
+
+
 def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603  # our own interpreter with our own arguments
         command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=die_with_parent
@@ -166,3 +213,7 @@ _LOGS: dict[str, Any] = {
         "granian.access": {"handlers": [], "level": "CRITICAL", "propagate": False},
     },
 }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

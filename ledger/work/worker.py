@@ -48,9 +48,7 @@ def run(app: Flask) -> None:
     _log.info("worker started", sweeps=sorted(rounds))
     # TERM is what a supervisor sends: finish what is in hand. A job that goes on for longer is
     # left to its lease.
-    Consumer(
-        huey, workers=HANDS, periodic=False, graceful_signal="TERM", shutdown_timeout=20
-    ).run()
+    Consumer(huey, workers=HANDS, periodic=False, graceful_signal="TERM", shutdown_timeout=20).run()
     _log.info("worker stopped")
 
 
