@@ -13,6 +13,7 @@ from typing import Any
 from flask import Response, abort, flash, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
+from ..catalogue.queries import catalogue
 from ..db import db, now, writing
 from ..people.acting import current_actor
 from ..people.actor import Actor
@@ -59,8 +60,8 @@ def form(number: str, verb: str) -> ResponseReturnValue:
     if is_htmx() and "category_id" in request.args and not acts.usual_lead(drawing):
         # Nothing to bring along: a unit chosen while we were asked must stay chosen.
         return "", 204
-    drawn = acts.form_of(act, drawing, typed=False)
-    return _answer(panel(act, appeal, actor, at, form=drawn, is_open=True), appeal, actor, at, 200)
+    shown = panel(act, appeal, actor, at, chosen=request.args, is_open=True)
+    return _answer(shown, appeal, actor, at, 200)
 
 
 @blueprint.post("/<number>/<any({}):verb>".format(", ".join(f"'{url}'" for url in BY_URL)))
@@ -242,7 +243,7 @@ def _since(appeal: Leaf, form: ActForm) -> list[Entry]:
 def _told(appeal: Leaf, since: Sequence[Entry]) -> list[str]:
     """Who did what and when, in sentences."""
     wanted = {entry.seq for entry in since}
-    lines = trail(appeal)
+    lines = trail(appeal, catalogue())
     return [line.sentence for line in lines if line.seq in wanted]
 
 

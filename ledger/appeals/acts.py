@@ -75,6 +75,17 @@ def _nothing(_form: Any, _drawing: Drawing) -> None:
     return
 
 
+Depends = Callable[[Drawing], tuple[Any, ...] | None]
+
+
+def _on_nothing(_drawing: Drawing) -> tuple[Any, ...]:
+    return ()
+
+
+def _on_its_words(_drawing: Drawing) -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class Act:
     """A row of the table.
@@ -90,6 +101,10 @@ class Act:
     run: Run
     offer: Draw = _nothing
     prefill: Draw = _nothing
+    depends: Depends = _on_nothing
+    """What of the appeal a fresh form shows, beside catalogue and directory: drawn once for all
+    that are alike. None where it holds words, which nobody keeps."""
+
     done: str = ""
     hint: str = ""
     tone: str = "primary"
@@ -140,8 +155,7 @@ def _goes_to_call_back(appeal: Appeal | Leaf) -> bool:
 
 def open_to(appeal: Appeal | Leaf, facts: Facts, actor: Actor) -> list[Act]:
     """The acts this actor may do now, in the order of ACTS."""
-    single = {act.verbs[0] for act in ACTS.values()}
-    allowed = {verb.code for verb in lifecycle.verbs_open_to(facts, actor, single)}
+    allowed = {verb.code for verb in lifecycle.verbs_open_to(facts, actor, _FIRST)}
     return [
         act
         for act in ACTS.values()
@@ -229,6 +243,21 @@ def _prefill_unit(form: Any, drawing: Drawing) -> None:
     form.unit_id.data = next((lead for lead in leads if lead in offered), "")
 
 
+def _on_kind(drawing: Drawing) -> tuple[Any, ...]:
+    appeal = drawing.appeal
+    return (appeal.category_id, appeal.urgency, appeal.kind, appeal.appellant_type)
+
+
+def _on_units(drawing: Drawing) -> tuple[Any, ...]:
+    appeal = drawing.appeal
+    day = drawing.at.astimezone(SHANGHAI).date()
+    return (appeal.category_id, appeal.office_id, day)
+
+
+def _on_both(drawing: Drawing) -> tuple[Any, ...]:
+    return _on_kind(drawing) + _on_units(drawing)
+
+
 def _offer_both(form: Any, drawing: Drawing) -> None:
     _offer_categories(form, drawing)
     _offer_units(form, drawing)
@@ -272,6 +301,11 @@ def _prefill_answer(form: Any, drawing: Drawing) -> None:
         form.evidence.data = lead.evidence
 
 
+def _on_answer(drawing: Drawing) -> tuple[Any, ...] | None:
+    lead = drawing.appeal.lead
+    return () if lead is None or (lead.answered_at is None and not lead.account) else None
+
+
 def _offer_review(form: Any, drawing: Drawing) -> None:
     outcome = catalogue().outcomes.get(drawing.appeal.outcome)
     if (outcome is None or not outcome.holds) and "hold_review_on" in form:
@@ -288,6 +322,14 @@ def _offer_resume(form: Any, drawing: Drawing) -> None:
     # Only what review itself put on hold can be settled from outside (design §3, resume).
     if drawing.appeal.held_from != "answered":
         del form.settled
+
+
+def _on_hold(drawing: Drawing) -> tuple[Any, ...]:
+    return (drawing.appeal.held_from,)
+
+
+def _on_day(drawing: Drawing) -> tuple[Any, ...]:
+    return (drawing.at.astimezone(SHANGHAI).date(),)
 
 
 def _prefill_hold(form: Any, drawing: Drawing) -> None:
@@ -570,25 +612,26 @@ def _corrected(name: str, box: Any) -> object:
 
 _ROWS: tuple[Act, ...] = (
     Act("sign_for", "签收", ("sign_for",), forms.SignForm, _sign_for,
-        prefill=_prefill_signing, fold=frozenset({"handler_name", "handler_phone"}),
-        at_once=True),
+        prefill=_prefill_signing, depends=_on_its_words,
+        fold=frozenset({"handler_name", "handler_phone"}), at_once=True),
     Act("accept_and_assign", "受理并交办", ("accept", "assign"), forms.AcceptAndAssignForm,
-        _accept_and_assign, offer=_offer_both, prefill=_prefill_both,
+        _accept_and_assign, offer=_offer_both, prefill=_prefill_both, depends=_on_both,
         fold=frozenset({"due_at", "letter_number"})),
     Act("accept", "受理", ("accept",), forms.AcceptForm, _accept,
-        offer=_offer_categories, prefill=_prefill_acceptance),
+        offer=_offer_categories, prefill=_prefill_acceptance, depends=_on_kind),
     Act("assign", "交办", ("assign",), forms.AssignForm, _assign,
-        offer=_offer_units, prefill=_prefill_unit),
+        offer=_offer_units, prefill=_prefill_unit, depends=_on_units),
     Act("contact", "联系企业", ("contact",), forms.ContactForm, _contact, done="已记录联系情况"),
     Act("progress", "阶段反馈", ("progress",), forms.ProgressForm, _progress,
         done="已提交阶段反馈", fold=frozenset({"happened_at"})),
     Act("answer", "办结反馈", ("answer",), forms.AnswerForm, _answer,
-        offer=_offer_outcomes, prefill=_prefill_answer, done="已提交办结反馈，待办公室审核"),
+        offer=_offer_outcomes, prefill=_prefill_answer, depends=_on_answer,
+        done="已提交办结反馈，待办公室审核"),
     Act("review", "审核通过", ("review",), forms.ReviewForm, _review,
-        offer=_offer_review, prefill=_prefill_review),
+        offer=_offer_review, prefill=_prefill_review, depends=_on_its_words),
     Act("review_and_call_back", "审核通过并回访", ("review", "call_back"),
         forms.ReviewAndCallBackForm, _review_and_call_back,
-        prefill=_prefill_review, done="已审核并回访",
+        prefill=_prefill_review, depends=_on_its_words, done="已审核并回访",
         fold=frozenset({"public_reply", "note"})),
     Act("send_back", "退回重报", ("send_back",), forms.SendBackForm, _send_back,
         offer=_offer_reasons("send_back"), tone="danger"),
@@ -604,7 +647,8 @@ _ROWS: tuple[Act, ...] = (
     Act("refuse_closing", "不予销号", ("refuse_closing",), forms.RefuseForm, _refuse_closing,
         done="已退回，不予销号", tone="danger"),
     Act("tell", "告知企业", ("tell",), forms.TellForm, _tell, done="已记录告知情况"),
-    Act("resume", "恢复办理", ("resume",), forms.ResumeForm, _resume, offer=_offer_resume),
+    Act("resume", "恢复办理", ("resume",), forms.ResumeForm, _resume, offer=_offer_resume,
+        depends=_on_hold),
     Act("reopen", "撤销销号", ("reopen",), forms.ReasonForm, _by_reason("reopen"),
         done="已重新受理，待交办", tone="danger"),
     Act("recur", "再次反映", ("recur",), forms.RecurForm, _recur,
@@ -615,15 +659,16 @@ _ROWS: tuple[Act, ...] = (
     Act("ask_details", "请补充", ("ask_details",), forms.AskDetailsForm, _ask_details,
         done="已提出补充要求", hint="提出后列入登记人、联络员的“待我补充”。"),
     Act("correct", "更正", ("correct",), forms.CorrectForm, _correct,
-        offer=_offer_categories, prefill=_prefill_correction,
+        offer=_offer_categories, prefill=_prefill_correction, depends=_on_its_words,
         hint="只改需要更正的栏目；原内容留在办理记录中。"),
     Act("unmerge", "撤销合并", ("unmerge",), forms.ReasonForm, _by_reason("unmerge"),
         hint="原已解除的交办不恢复。"),
     Act("hold", "挂账跟踪", ("hold",), forms.HoldForm, _hold, prefill=_prefill_hold,
-        done="已转入挂账跟踪", hint="挂账期间各项时限暂停。"),
+        depends=_on_day, done="已转入挂账跟踪", hint="挂账期间各项时限暂停。"),
     Act("recall", "收回", ("recall",), forms.ReasonForm, _by_reason("recall"), tone="danger"),
     Act("merge", "合并", ("merge",), forms.MergeForm, _merge, offer=_offer_masters,
-        tone="danger", hint="同一诉求主体反映同一事项的，并到主件办理；本件编号仍可查询。"),
+        depends=_on_its_words, tone="danger",
+        hint="同一诉求主体反映同一事项的，并到主件办理；本件编号仍可查询。"),
     Act("decline", "不予受理", ("decline",), forms.DeclineForm, _decline,
         offer=_offer_reasons("decline"), done="已登记不予受理", tone="danger"),
     Act("withdraw", "撤回", ("withdraw",), forms.WithdrawForm, _withdraw, tone="danger"),
@@ -631,6 +676,7 @@ _ROWS: tuple[Act, ...] = (
 
 ACTS: Mapping[str, Act] = {act.code: act for act in _ROWS}
 BY_URL: Mapping[str, Act] = {act.url: act for act in _ROWS}
+_FIRST = frozenset(act.verbs[0] for act in _ROWS)
 
 NEXT = (
     "sign_for",

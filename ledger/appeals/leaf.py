@@ -6,7 +6,7 @@ row says that there is some. Ciphertexts stay sealed until somebody may and want
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property, lru_cache
@@ -41,6 +41,7 @@ class Handing(Given):
     """An assignment, read."""
 
     if TYPE_CHECKING:
+        unit: UnitRow
         part: str
         state: str
         round: int
@@ -59,12 +60,9 @@ class Handing(Given):
         released_at: datetime | None
         sealed_handler_phone: str | None
 
-    def __init__(self, keys: Sequence[str], row: Iterable[Any]) -> None:
-        self.__dict__.update(zip(keys, row, strict=True))
-
-    @property
-    def unit(self) -> UnitRow:
-        return directory().units[self.unit_id]
+    def __init__(self, row: Iterable[Any], units: Mapping[int, UnitRow]) -> None:
+        self.__dict__.update(zip(_ASSIGNMENT_KEYS, row, strict=True))
+        self.unit = units[self.unit_id]
 
     @cached_property
     def handler_phone(self) -> str:
@@ -84,8 +82,8 @@ class Clock(Running):
         provisional: bool
         ended_as: str
 
-    def __init__(self, keys: Sequence[str], row: Iterable[Any], held: dict[int, Handing]) -> None:
-        self.__dict__.update(zip(keys, row, strict=True))
+    def __init__(self, row: Iterable[Any], held: Mapping[int, Handing]) -> None:
+        self.__dict__.update(zip(_DEADLINE_KEYS, row, strict=True))
         self.assignment = held.get(self.assignment_id or 0)
 
 
@@ -110,6 +108,7 @@ class Leaf(Standing[Handing, Clock]):
         number: str
         label: str
         version: int
+        office: UnitRow
         office_id: int
         region_code: str
         kind: str
@@ -179,14 +178,12 @@ class Leaf(Standing[Handing, Clock]):
     def __init__(self, connection: Connection, row: Iterable[Any]) -> None:
         self.__dict__.update(zip(_KEYS, row, strict=True))
         self._connection = connection
+        self._units = directory().units
+        self.office = self._units[self.office_id]
 
     @property
     def stream(self) -> str:
         return f"appeal/{self.number}"
-
-    @property
-    def office(self) -> UnitRow:
-        return directory().units[self.office_id]
 
     @cached_property
     def phone(self) -> str:
@@ -200,20 +197,20 @@ class Leaf(Standing[Handing, Clock]):
     def assignments(self) -> list[Handing]:
         if self.state == "registered" and self.accepted_at is None:
             return []  # nothing was ever handed out
-        rows = self._connection.execute(_ASSIGNMENTS, {"of": self.id})
-        return [Handing(_ASSIGNMENT_KEYS, row) for row in rows]
+        rows = self._connection.execute(_ASSIGNMENTS, {"of": self.id}).all()
+        return [Handing(row, self._units) for row in rows]
 
     @cached_property
     def deadlines(self) -> list[Clock]:
         held = {given.id: given for given in self.assignments}
-        rows = self._connection.execute(_DEADLINES, {"of": self.id})
-        return [Clock(_DEADLINE_KEYS, row, held) for row in rows]
+        rows = self._connection.execute(_DEADLINES, {"of": self.id}).all()
+        return [Clock(row, held) for row in rows]
 
     @cached_property
     def external_orders(self) -> list[Order]:
         if not self.has_orders:
             return []
-        return [Order(*row) for row in self._connection.execute(_ORDERS, {"of": self.id})]
+        return [Order(*row) for row in self._connection.execute(_ORDERS, {"of": self.id}).all()]
 
     @cached_property
     def attachments(self) -> Sequence[Any]:
@@ -228,7 +225,7 @@ class Leaf(Standing[Handing, Clock]):
         text's row is the entry's own, with `place`, `body`, `sealed` and `erased_by`."""
         found: list[tuple[Any, list[Any]]] = []
         seq = None
-        for row in self._connection.execute(_ENTRIES, {"of": self.stream}):
+        for row in self._connection.execute(_ENTRIES, {"of": self.stream}).all():
             if row.seq != seq:
                 seq = row.seq
                 found.append((row, []))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from ..people.actor import Actor, Seat
@@ -176,6 +177,11 @@ class Verb:
     @property
     def url(self) -> str:
         return self.code.replace("_", "-")
+
+    @cached_property
+    def roles(self) -> frozenset[str]:
+        """Of those who may, wherever."""
+        return frozenset(who.role for who in self.by)
 
     @property
     def done(self) -> str:
@@ -551,7 +557,16 @@ def _barred(
 def verbs_open_to(facts: Facts, actor: Actor, codes: Iterable[str]) -> list[Verb]:
     """Those of `codes` that `actor` may do now, in the table's order."""
     wanted = set(codes)
-    return [v for v in VERBS if v.code in wanted and v.frm and may(v.code, facts, actor)]
+    held = actor.roles | {"registrar"} if actor.kind == "person" else {actor.kind}
+    # Most need not be asked in full: they are not for this state, or not for these posts.
+    return [
+        v
+        for v in VERBS
+        if facts.state in v.frm
+        and v.code in wanted
+        and not v.roles.isdisjoint(held)
+        and may(v.code, facts, actor)
+    ]
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
@@ -16,11 +16,13 @@ from ..catalogue.queries import Catalogue, catalogue
 from ..catalogue.words import APPELLANT_TYPES, KINDS, SATISFACTION, SOLVED, URGENCIES
 from ..db import db, keyring, now, writing
 from ..deadlines import clocks
+from ..deadlines.calendar import Calendar
 from ..deadlines.limits import STAGES
 from ..deadlines.queries import load_calendar
 from ..firms.phones import mask
 from ..people.acting import current_actor
 from ..people.actor import Actor
+from ..people.directory import directory
 from ..people.regions import region_name
 from ..trail.models import ERASED
 from ..web import NotFound, Refused, page_or_fragment, wants_fragment
@@ -82,7 +84,10 @@ class Panel:
     """An act's form as it stands on the page."""
 
     act: Act
-    form: ActForm
+    form: ActForm | None
+    """None where `body` is drawn already."""
+    body: str = ""
+    version: int = 0
     is_open: bool = False
     """May be done now; what may not is shown only to give back what was typed."""
     refusal: str = ""
@@ -100,12 +105,21 @@ class Panel:
         return SIZES
 
     @property
+    def seen(self) -> str:
+        """The version that the form was drawn from."""
+        return str(self.version) if self.form is None else self.form.seen.data or ""
+
+    @property
+    def fields(self) -> list[Any]:
+        return [] if self.form is None else list(self.form.shown())
+
+    @property
     def main(self) -> list[Any]:
-        return [f for f in self.form.shown() if f.name not in self.act.fold]
+        return [f for f in self.fields if f.name not in self.act.fold]
 
     @property
     def folded(self) -> list[Any]:
-        return [f for f in self.form.shown() if f.name in self.act.fold]
+        return [f for f in self.fields if f.name in self.act.fold]
 
     @property
     def fold_open(self) -> bool:
@@ -156,17 +170,49 @@ def panel(
     at: datetime,
     *,
     form: ActForm | None = None,
+    chosen: Mapping[str, str] | None = None,
     **more: Any,
 ) -> Panel:
-    """The act's panel, with a fresh form where none is handed in."""
+    """The act's panel, with a fresh form where none is handed in; with what is `chosen` on it
+    already."""
+    notes: list[str] = []
+    if act.code == "answer" and appeal.lead is not None and appeal.lead.contacted_at is None:
+        notes.append("尚未记录联系企业的情况，请先联系企业并登记“联系企业”。")
     if form is None:
-        drawing = Drawing(appeal, actor, at)
+        drawing = Drawing(appeal, actor, at, chosen or {})
+        like = None if chosen else act.depends(drawing)
+        if like is not None:
+            body = _kept_body(act, like, drawing)
+            version = appeal.version
+            return Panel(act, None, body=body, version=version, notes=notes, **more)
         form = acts.form_of(act, drawing, typed=False)
+    return _filled(act, form, address(appeal.number), notes=notes, **more)
+
+
+ANY_NUMBER = "/appeals/-"
+"""Stands for an appeal's address in what is drawn for all that are alike."""
+MOST_BODIES = 200
+
+
+def _kept_body(act: Act, like: tuple[Any, ...], drawing: Drawing) -> str:
+    """The fields of a fresh form: drawing them takes longer than all the rest of the page."""
+    bodies: dict[Any, str] = directory().keep("bodies of forms", dict)
+    key = (catalogue().mark, act.code, like)
+    found = bodies.get(key)
+    if found is None:
+        if len(bodies) >= MOST_BODIES:
+            bodies.clear()
+        shown = _filled(act, acts.form_of(act, drawing, typed=False), ANY_NUMBER)
+        found = bodies[key] = render_template("appeals/show/_fields.html", opened=shown)
+    return found.replace(f'"{ANY_NUMBER}/', f'"{address(drawing.appeal.number)}/')
+
+
+def _filled(act: Act, form: ActForm, at_address: str, **more: Any) -> Panel:
     if "category_id" in form and "unit_id" in form:
         # A category brings its usual lead along; without JavaScript the lead is chosen by hand.
         unit = f"#{form['unit_id'].id}"
         form["category_id"].render_kw = {
-            "hx-get": f"{address(appeal.number)}/{act.url}",
+            "hx-get": f"{at_address}/{act.url}",
             "hx-include": unit,
             "hx-target": unit,
             "hx-select": unit,
@@ -174,13 +220,9 @@ def panel(
             "hx-trigger": "change",
         }
     hints: list[tuple[str, str]] = []
-    notes: list[str] = []
     if "outcome" in form:
         hints = [(row.name, row.evidence) for row in catalogue().outcomes.values() if row.evidence]
-        lead = appeal.lead
-        if lead is not None and lead.contacted_at is None:
-            notes.append("尚未记录联系企业的情况，请先联系企业并登记“联系企业”。")
-    return Panel(act, form, hints=hints, notes=notes, **more)
+    return Panel(act, form, hints=hints, **more)
 
 
 def article(
@@ -206,7 +248,8 @@ def article(
         opened = panel(first, appeal, actor, at, is_open=True, preserved=first.code in kept)
     time, light, _ = time_words(cast(Any, appeal), at, calendar)
     clock = appeal.main_clock()
-    told = trail(appeal)
+    clocks_told = {d.id: _clock(d, at, calendar) for d in appeal.deadlines}
+    told = trail(appeal, book)
     phones = _phones(appeal, facts, actor, shown_numbers or {})
     oldest_first = request.args.get("order") == "oldest"
     persons = (appeal.registrar_id, appeal.caller_id, appeal.upholder_id, appeal.closer_id)
@@ -233,8 +276,8 @@ def article(
         "phones": phones,
         "reveal_form": reveal_form or _reveal_form(phones),
         "reveal_asked": reveal_form is not None,
-        "assignments": _assignments(appeal, at, book),
-        "clocks": _clocks(appeal, at),
+        "assignments": _assignments(appeal, clocks_told, book),
+        "clocks": _clocks(appeal, clocks_told),
         "calling": _calling(appeal, book, names),
         "lines": told if oldest_first else told[::-1],
         "oldest_first": oldest_first,
@@ -382,40 +425,42 @@ def whole_number(appeal: Leaf, number: Number) -> str:
 # -- assignments and clocks --------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Clock:
+class Clock(NamedTuple):
     """A limit in words."""
 
     label: str
     unit: str
-    due: str
+    due_at: datetime
     words: str
     light: str
     sentence: str
     provisional: bool
     running: bool
 
+    @property
+    def due(self) -> str:
+        return clocks.shown_end(self.due_at)
 
-def _clock(deadline: leaves.Clock, at: datetime) -> Clock:
-    if deadline.is_running:
-        words = clocks.words(at, deadline.due_at, deadline.spec, load_calendar())
+
+def _clock(deadline: leaves.Clock, at: datetime, calendar: Calendar) -> Clock:
+    if deadline.ended_at is None:
+        words = clocks.words(at, deadline.due_at, deadline.spec, calendar)
         late = at > deadline.due_at
         light = "red" if late else "yellow" if at >= deadline.warn_at else ""
     else:
-        late = deadline.is_overdue(at)
-        late = late and deadline.ended_as == "met"
+        late = deadline.ended_as == "met" and deadline.ended_at > deadline.due_at
         words = "超期完成" if late else ENDED.get(deadline.ended_as, "已终止")
         light = "red" if late else "paused"
     unit = deadline.assignment.unit.label if deadline.assignment is not None else ""
     return Clock(
         label=CLOCKS.get(deadline.stage, deadline.stage),
         unit=unit,
-        due=clocks.shown_end(deadline.due_at),
+        due_at=deadline.due_at,
         words=words,
         light=light,
         sentence=deadline.sentence,
         provisional=deadline.provisional,
-        running=deadline.is_running,
+        running=deadline.ended_at is None,
     )
 
 
@@ -423,16 +468,15 @@ ENDED = {"met": "按时完成", "paused": "已暂停", "resumed": "已恢复另�
 CLOCKS = {**STAGES, "hold_review": "挂账复核"}
 
 
-def _clocks(appeal: Leaf, at: datetime) -> dict[str, list[Clock]]:
+def _clocks(appeal: Leaf, told: Mapping[int, Clock]) -> dict[str, list[Clock]]:
     ordered = sorted(appeal.deadlines, key=lambda d: (d.due_at, d.id))
     return {
-        "running": [_clock(d, at) for d in ordered if d.is_running],
-        "ended": [_clock(d, at) for d in ordered if not d.is_running],
+        "running": [told[d.id] for d in ordered if d.ended_at is None],
+        "ended": [told[d.id] for d in ordered if d.ended_at is not None],
     }
 
 
-@dataclass(frozen=True)
-class Handed:
+class Handed(NamedTuple):
     """An assignment in words."""
 
     row: leaves.Handing
@@ -456,7 +500,7 @@ RELEASES = {
 }
 
 
-def _assignments(appeal: Leaf, at: datetime, book: Catalogue) -> list[Handed]:
+def _assignments(appeal: Leaf, told: Mapping[int, Clock], book: Catalogue) -> list[Handed]:
     """The latest round first; what is released, or of an earlier round, is folded away."""
     rows = sorted(appeal.assignments, key=lambda a: (-a.round, not a.is_open, -a.id))
     handed = []
@@ -474,7 +518,7 @@ def _assignments(appeal: Leaf, at: datetime, book: Catalogue) -> list[Handed]:
                 part=PARTS.get(row.part, row.part),
                 state=state,
                 tone="now" if row.is_open else "end" if row.released_at else "good",
-                answer_clock=_clock(last, at) if last else None,
+                answer_clock=told[last.id] if last else None,
                 outcome=book.outcome_name(row.outcome) if row.outcome else "",
                 is_past=row.released_at is not None or row.round < appeal.round,
             )
@@ -510,11 +554,11 @@ def _calling(appeal: Leaf, book: Catalogue, names: dict[int | None, str]) -> lis
 # -- the trail ---------------------------------------------------------------------------------
 
 
-def trail(appeal: Leaf) -> list[story.Line]:
+def trail(appeal: Leaf, book: Catalogue) -> list[story.Line]:
     """Its lines, first to last, as far as the reader may know."""
     units = {given.unit_id: given.unit.name for given in appeal.assignments}
     reader = story.Reader(
-        names=catalogue(),
+        names=book,
         fields=CORRECTABLE,
         ways=WAYS,
         knows_identity=appeal.knows,

@@ -8,10 +8,11 @@ may not know is told by its label and 按规定不予显示; what was erased by 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
 
 from ..catalogue.words import APPELLANT_TYPES, KINDS, SATISFACTION, SOLVED, URGENCIES
 from ..deadlines.clocks import shown, shown_end
@@ -110,8 +111,7 @@ class Names(Protocol):
     def reason_name(self, kind: str, code: str) -> str: ...
 
 
-@dataclass(frozen=True)
-class Text:
+class Text(NamedTuple):
     """The words behind a commitment. `personal`: kept as ciphertext; `erased`: by law."""
 
     words: str
@@ -119,8 +119,7 @@ class Text:
     erased: bool = False
 
 
-@dataclass(frozen=True)
-class Ink:
+class Ink(NamedTuple):
     """An entry, read: its columns, and its texts by place."""
 
     seq: int
@@ -138,11 +137,10 @@ class Ink:
     post_role: str
     on_behalf: str
     payload: str
-    texts: Mapping[str, Text] = field(default_factory=dict)
+    texts: Mapping[str, Text] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
-class Told:
+class Told(NamedTuple):
     """One labelled piece of an entry. `quiet`: withheld or erased; `old` where it was corrected."""
 
     label: str
@@ -151,8 +149,7 @@ class Told:
     old: str | None = None
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One line of 办理记录."""
 
     seq: int
