@@ -16,6 +16,10 @@ from .lifecycle import OPEN, STATES
 LIGHTS = {"today": "今日到期", "yellow": "临期", "red": "超期"}
 SORTS = {"due": "时限近的在前", "registered": "新登记在前", "oldest": "早登记在前"}
 
+ENTERED = {"entered": "新录入在前"}
+"""The order of entry: what was carried over later from an older ledger comes before. Of a search
+alone, whose index keeps to it."""
+
 VIEWS = {
     "office_turn": "待办公室办理",
     "recurred": "再次反映（建议撤销销号）",
@@ -109,7 +113,8 @@ class Filters:
             view=_one_of(args.get("view", ""), set(VIEWS)),
             q=q,
             # Of what holds a word the newest is wanted, unless one says otherwise.
-            sort=_one_of(args.get("sort", ""), set(SORTS)) or ("registered" if q else "due"),
+            sort=_one_of(args.get("sort", ""), set(ENTERED | SORTS if q else SORTS))
+            or ("entered" if q else "due"),
         )
 
     def with_(self, **changes: Any) -> Self:

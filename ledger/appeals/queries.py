@@ -30,6 +30,7 @@ from .filters import UNIT_VIEWS, Filters
 from .leaf import Leaf
 from .lifecycle import FIRST_KEY, OPEN, OPEN_ASSIGNMENT, Facts, Held
 from .models import Appeal, Assignment
+from .searched import Searched
 from .sight import (
     identity_visible_to,
     knows_column,
@@ -101,6 +102,7 @@ def entries_of(appeal: Appeal | Leaf) -> Sequence[Entry]:
 
 LINE_COLUMNS: tuple[Any, ...] = (
     Appeal.id,
+    Appeal.version,
     Appeal.number,
     Appeal.label,
     Appeal.title,
@@ -133,7 +135,6 @@ LINE_COLUMNS: tuple[Any, ...] = (
 
 LIST_COLUMNS: tuple[Any, ...] = (
     *LINE_COLUMNS,
-    Appeal.version,
     Appeal.registrar_id,
     Appeal.registrar_unit_id,
     Appeal.accepted_at,
@@ -152,8 +153,8 @@ LIST_COLUMNS: tuple[Any, ...] = (
 )
 """The same, and what the table of acts asks of a row (facts_of)."""
 
-_read_lines = Reader(LINE_COLUMNS, PAGE + 1, ["knows"])
-_read_list = Reader(LIST_COLUMNS, 20, ["knows"])
+_read_lines = Reader(LINE_COLUMNS, PAGE + 1, ["knows"], Appeal.version)
+read_list = Reader(LIST_COLUMNS, 20, ["knows"])
 
 
 @dataclass(frozen=True)
@@ -208,8 +209,52 @@ def ledger_page(
     `cursor` is "" for the first page, ">key~id" for what follows that row, "<key~id" for what
     comes before it; anything else reads as the first page.
     """
+    key, descending = sorted_by(filters)
+    direction, moment, last_id = _read_cursor(cursor)
+    backwards = direction == "<"
+    found: Sequence[Any]
+    if filters.sort == "entered" and filters.q:
+        found, total = _searched(filters, actor, at, direction, last_id, size + 1)
+    else:
+        bound = (direction, moment, last_id)
+        found, total = _by_key(filters, actor, at, key, descending, bound, size + 1)
+    more = len(found) > size
+    rows = _read_lines(found[:size])
+    if backwards:
+        rows.reverse()
+    first = _cursor("<", rows[0], key.key) if rows else ""
+    last = _cursor(">", rows[-1], key.key) if rows else ""
+    before = first if (backwards and more) or (not backwards and moment is not None) else ""
+    after = last if (not backwards and more) or (backwards and rows) else ""
+    return Page(rows, before, after, min(total, COUNT_CAP), total > COUNT_CAP)
+
+
+def _searched(
+    filters: Filters, actor: Actor, at: datetime, direction: str, last_id: int, size: int
+) -> tuple[list[tuple[int, bool]], int]:
+    conditions = conditions_of(filters.with_(q=""), actor, at)
+    searched = Searched(actor, at.astimezone(SHANGHAI).date(), filters, conditions)
+    ids = counted = searched.ids(COUNT_CAP + 1)
+    if direction == ">":
+        ids = searched.ids(size, below=last_id)
+    elif direction == "<":
+        ids = searched.ids(size, above=last_id)
+    return searched.known(ids[:size]), len(counted)
+
+
+def _by_key(
+    filters: Filters,
+    actor: Actor,
+    at: datetime,
+    key: Any,
+    descending: bool,
+    bound: tuple[str, datetime | None, int],
+    size: int,
+) -> tuple[Sequence[Any], int]:
+    """(id, knows) of a page's rows, and how many there are in all."""
+    direction, moment, last_id = bound
+    backwards = direction == "<"
     conditions = conditions_of(filters, actor, at)
-    key, descending = _sorted_by(filters)
     day = at.astimezone(SHANGHAI).date()
     seen = visible_to(actor, day)
     counted = conditions
@@ -219,8 +264,6 @@ def ledger_page(
     count = _counting([*counted, seen]).label("total")
     knows = knows_column(actor, day).label("knows")
     query = select(Appeal.id, knows, count).where(*conditions, seen)
-    direction, moment, last_id = _read_cursor(cursor)
-    backwards = direction == "<"
     if moment is not None:
         further = descending != backwards
         # The bound on the key alone is what an index can start from; within it the ids decide.
@@ -232,31 +275,23 @@ def ledger_page(
         query = query.order_by(key.desc(), Appeal.id.desc())
     else:
         query = query.order_by(key, Appeal.id)
-    found = db.session.connection().execute(query.limit(size + 1)).all()
+    found = db.session.connection().execute(query.limit(size)).all()
     total = found[0].total if found else 0
     if not found and moment is not None:  # past the end: there is something all the same
         total = count_capped(actor, at, *counted)
-    more = len(found) > size
-    rows = _read_lines([(row.id, row.knows) for row in found[:size]])
-    if backwards:
-        rows.reverse()
-    first = _cursor("<", rows[0], key.key) if rows else ""
-    last = _cursor(">", rows[-1], key.key) if rows else ""
-    before = first if (backwards and more) or (not backwards and moment is not None) else ""
-    after = last if (not backwards and more) or (backwards and rows) else ""
-    return Page(rows, before, after, min(total, COUNT_CAP), total > COUNT_CAP)
+    return [(row.id, row.knows) for row in found], total
 
 
-def _sorted_by(filters: Filters) -> tuple[Any, bool]:
+def sorted_by(filters: Filters) -> tuple[Any, bool]:
     """The column, and whether the latest come first. The id decides among equals."""
     if filters.sort == "due":
         return Appeal.due_at, False
-    return Appeal.registered_at, filters.sort == "registered"
+    return Appeal.registered_at, filters.sort != "oldest"
 
 
 def some(actor: Actor, at: datetime, filters: Filters, size: int, *more: Any) -> list[Row[Any]]:
     """The first `size` rows, for a desk; with `more` columns."""
-    key, descending = _sorted_by(filters)
+    key, descending = sorted_by(filters)
     order = (key.desc(), Appeal.id.desc()) if descending else (key, Appeal.id)
     day = at.astimezone(SHANGHAI).date()
     conditions = conditions_of(filters, actor, at)
@@ -268,7 +303,7 @@ def some(actor: Actor, at: datetime, filters: Filters, size: int, *more: Any) ->
         return list(db.session.execute(query))
     knows = knows_column(actor, day).label("knows")
     found = select(Appeal.id, knows).where(*conditions, visible_to(actor, day))
-    return _read_list(db.session.connection().execute(found.order_by(*order).limit(size)).all())
+    return read_list(db.session.connection().execute(found.order_by(*order).limit(size)).all())
 
 
 def _cursor(direction: str, row: Row[Any], key: str) -> str:
@@ -347,7 +382,10 @@ def conditions_of(
         found.append(Appeal.white_list.is_(True))
     if filters.q:
         knows = knows_column(actor, at.astimezone(SHANGHAI).date())
-        found.append(finder(filters.words).matching(Appeal.id, knows=knows, wanted=wanted))
+        oldest = filters.sort == "oldest"
+        found.append(
+            finder(filters.words).matching(Appeal.id, knows=knows, wanted=wanted, oldest=oldest)
+        )
     return found
 
 

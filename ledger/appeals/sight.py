@@ -51,6 +51,11 @@ class Sight:
     def is_everywhere(self) -> bool:
         return len(self.offices) == len(self.every_office)
 
+    @property
+    def sees_all(self) -> bool:
+        """visible_to is true of every appeal of this ledger."""
+        return self.is_everywhere and bool(self.offices)
+
     def covered_by(self, seats: Iterable[Seat]) -> tuple[int, ...]:
         """The offices in the jurisdiction of these seats."""
         held = tuple(seats)

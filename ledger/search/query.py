@@ -1,88 +1,188 @@
-"""Which appeals hold the words asked for, as a condition to stand among others.
+"""Which appeals hold the words asked for: the newest of them, or a condition to stand among others.
 
-There are two ways to one answer. By the index: all hits at once, right for rare words. By the
-rows: whatever the rest of the query gives, in its order, is looked at until the page is full,
-right for common words. Left to the planner, PostgreSQL walks the table for a rare word and SQLite
-lists half the ledger for a common one; so a sample of the newest appeals tells how common the
-words are, and the shape of the condition settles the way.
+The newest hits come from the index itself: FTS5 reads them backwards, GIN is asked stretch by
+stretch. In any other order there are two ways. By the index: all hits at once, right for rare
+words. By the rows: whatever the rest of the query gives, in its order, is looked at until the page
+is full, right for common words. Left to the planner, PostgreSQL walks the table for a rare word
+and SQLite lists half the ledger for a common one; so the way is settled by how the hits are spread,
+about: that is remembered for a minute, and says how hits are looked for, never which there are.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import g, has_app_context
-from sqlalchemy import ColumnElement, Select, and_, column, func, or_, select, table, text
+from flask import current_app
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    column,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    table,
+    text,
+)
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.sql.elements import True_
 from sqlalchemy.sql.expression import cast
 
 from ..db import db, is_sqlite
-from .ddl import INDEX, search_text
+from .ddl import COARSE, FINE, INDEX, SAMPLED, search_text
 from .tokens import Words
 
-SAMPLE = 1000
-"""Newest appeals that are looked at to tell how common the words are."""
+FEW = 2000
+"""Hits that are read all at once without further thought."""
 
-ENOUGH = 40
-"""Hits in the sample after which no more are needed to tell."""
+NEAR = 4
+"""Stretches of FINE ids that are asked first."""
+
+KEPT_SECONDS = 60
+MOST_KEPT = 1000
 
 _Condition = ColumnElement[bool]
 _fts = table(INDEX, column("rowid"), column(INDEX))
 
 
 @dataclass(frozen=True)
-class Finder:
-    """Words, and how common they are among the newest appeals."""
+class Spread:
+    """How the hits lie in the ledger, about."""
 
+    hits: int
+    recent: float
+    """Their share among the newest appeals."""
+    early: float
+    """And among the oldest."""
+    sample: tuple[int, ...] = ()
+    """On PostgreSQL one in SAMPLED of the hits."""
+
+    @property
+    def is_few(self) -> bool:
+        return self.hits <= FEW
+
+    def is_rare(self, wanted: int, oldest: bool = False) -> bool:
+        """By the index costs as many steps as there are hits, by the rows as many as there are
+        rows between `wanted` hits: the lesser."""
+        return self.hits <= wanted / max(self.early if oldest else self.recent, 1e-9)
+
+
+@dataclass(frozen=True)
+class Finder:
     words: Words
-    share: float
-    total: int
-    """Appeals in the ledger, about."""
+    spread: Spread
+
+    # -- the newest --------------------------------------------------------------------------
+
+    def newest(
+        self,
+        limit: int,
+        *,
+        appeal_id: Any = None,
+        among: Sequence[_Condition] = (),
+        knows: _Condition | bool = True,
+        below: int = 0,
+        above: int = 0,
+    ) -> list[int]:
+        """The ids of hits, the latest first: below an id where one is given, or above one, and
+        then the nearest first.
+
+        `among`: what else must be true of the row whose id is `appeal_id`; where there is nothing,
+        every appeal that holds the words is meant. For `knows` see `matching`.
+        """
+        conditions = list(among)
+        if isinstance(knows, True_):
+            knows = True
+        if not isinstance(knows, bool):
+            conditions.append(or_(knows, self._beside(appeal_id, "common")))
+        columns = ("common",) if knows is False else ("common", "sealed")
+        if is_sqlite():
+            hits = select(_fts.c.rowid).where(_matches(self.words, *columns))
+            if below or above:
+                hits = hits.where(_fts.c.rowid < below if below else _fts.c.rowid > above)
+            if conditions:
+                # As EXISTS it is asked of the hits one after the other, until there are enough.
+                hits = hits.where(exists(literal(1)).where(appeal_id == _fts.c.rowid, *conditions))
+            ordered = hits.order_by(_fts.c.rowid if above else _fts.c.rowid.desc())
+            return list(db.session.scalars(ordered.limit(limit)))
+        found: list[int] = []
+        for stretches, low, high in self._stretches(below, above):
+            hits = _hits(self.words, *columns, stretches=stretches)
+            rows = func.unnest(func.array(hits.scalar_subquery())).column_valued("hit")
+            wanted = select(rows).where(rows.between(low, high))
+            if conditions:
+                wanted = select(appeal_id).where(_listed(appeal_id, hits), *conditions)
+                wanted = wanted.where(appeal_id.between(low, high))
+            key = wanted.selected_columns[0]
+            wanted = wanted.order_by(key if above else key.desc())
+            found += db.session.scalars(wanted.limit(limit - len(found)))
+            if len(found) == limit:
+                break
+        return found
+
+    def _stretches(self, below: int, above: int) -> Iterator[tuple[list[str], int, int]]:
+        """Stretches of ids one after the other, as tokens, and the lowest and highest id."""
+        top = db.session.scalar(select(func.max(search_text.c.appeal_id))) or 0
+        low, high = above + 1, below - 1 if below else top
+        if self.spread.is_few:
+            yield [], low, high
+            return
+        size, token, many = FINE, "Ｙ", NEAR + 1
+        while low <= high:
+            first = (low if above else high) // size
+            while size == COARSE and many > 1 and self._expected(first, many, bool(above)) > FEW:
+                many //= 2
+            last = first + many - 1 if above else max(first - many + 1, 0)
+            stretch = range(min(first, last), max(first, last) + 1)
+            start, end = max(low, stretch[0] * size), min(high, (stretch[-1] + 1) * size - 1)
+            yield [f"'{token}{number}'" for number in stretch], start, end
+            low, high = (end + 1, high) if above else (low, start - 1)
+            size, token, many = COARSE, "Ｚ", 8
+
+    def _expected(self, first: int, many: int, upwards: bool) -> int:
+        start = first if upwards else first - many + 1
+        ids = range(start * COARSE, (start + many) * COARSE)
+        return SAMPLED * sum(number in ids for number in self.spread.sample)
+
+    # -- in any order ------------------------------------------------------------------------
 
     def matching(
-        self, appeal_id: Any, *, knows: _Condition | bool, wanted: int
+        self, appeal_id: Any, *, knows: _Condition | bool, wanted: int, oldest: bool = False
     ) -> ColumnElement[bool]:
         """The appeals that hold every term.
 
         `appeal_id` is the column of the query this will stand in. `knows` says of its rows whether
         a confidential appellant may be known (sight.identity_visible_to), or that he always or
         never may: one whose identity is hidden is not found by it. `wanted` is the most rows the
-        query will take.
+        query will take, from the `oldest` on or from the newest.
         """
         if isinstance(knows, True_):
             knows = True
-        if self.is_rare(wanted):
+        if self.spread.is_rare(wanted, oldest):
             return self._by_index(appeal_id, knows)
-        return self._by_rows(appeal_id, knows)
-
-    def is_rare(self, wanted: int) -> bool:
-        """By the index costs as many steps as there are hits, by the rows as many as there are
-        rows between `wanted` hits: the lesser."""
-        return self.share * self.total <= wanted / max(self.share, 1e-9)
+        return self.by_rows(appeal_id, knows)
 
     # -- by the index ------------------------------------------------------------------------
 
     def _by_index(self, appeal_id: Any, knows: _Condition | bool) -> _Condition:
         if isinstance(knows, bool):
-            return _listed(appeal_id, self._hits("common", *(["sealed"] if knows else [])))
+            columns = ("common", "sealed") if knows else ("common",)
+            return _listed(appeal_id, _hits(self.words, *columns))
         return or_(
-            _listed(appeal_id, self._hits("common")),
-            and_(_listed(appeal_id, self._hits("sealed")), knows),
-        )
-
-    def _hits(self, *columns: str) -> Select[Any]:
-        if is_sqlite():
-            return select(_fts.c.rowid).where(_matches(self.words, *columns))
-        rows = search_text.alias()
-        return select(rows.c.appeal_id).where(
-            or_(*(_holds_grams(rows, self.words, name) for name in columns))
+            _listed(appeal_id, _hits(self.words, "common")),
+            and_(_listed(appeal_id, _hits(self.words, "sealed")), knows),
         )
 
     # -- by the rows -------------------------------------------------------------------------
 
-    def _by_rows(self, appeal_id: Any, knows: _Condition | bool) -> _Condition:
+    def by_rows(self, appeal_id: Any, knows: _Condition | bool) -> _Condition:
+        if isinstance(knows, True_):
+            knows = True
         common = self._beside(appeal_id, "common")
         if knows is False:
             return common
@@ -102,36 +202,43 @@ class Finder:
 
 
 def finder(words: Words) -> Finder:
-    """Looks at the sample; once a request for the same words."""
-    kept: dict[Words, Finder] = g.setdefault("ledger_finders", {}) if has_app_context() else {}
-    if words not in kept:
-        kept[words] = _sampled(words)
-    return kept[words]
+    kept: dict[Words, tuple[float, Spread]]
+    kept = current_app.extensions.setdefault("ledger_spreads", {})
+    found = kept.get(words)
+    if found is None or found[0] < time.monotonic():
+        if len(kept) >= MOST_KEPT:
+            kept.clear()
+        found = (time.monotonic() + KEPT_SECONDS, _spread(words))
+        kept[words] = found
+    return Finder(words, found[1])
 
 
-def _sampled(words: Words) -> Finder:
-    newest = select(func.max(search_text.c.appeal_id)).scalar_subquery()
+def _spread(words: Words) -> Spread:
+    top = db.session.scalar(select(func.max(search_text.c.appeal_id))) or 0
+    if not top:
+        return Spread(0, 0.0, 0.0)
     if is_sqlite():
-        here = select(_fts.c.rowid, newest).where(
-            _matches(words, "common"), _fts.c.rowid > newest - SAMPLE
+        hits = select(_fts.c.rowid).where(_matches(words, "common", "sealed"))
+        newest = list(db.session.scalars(hits.order_by(_fts.c.rowid.desc()).limit(FEW + 1)))
+        if len(newest) <= FEW:
+            return Spread(len(newest), len(newest) / top, len(newest) / top)
+        oldest = db.session.scalars(hits.order_by(_fts.c.rowid).limit(NEAR)).all()
+        recent = len(newest) / (top - newest[-1] + 1)
+        return Spread(max(len(newest), int(recent * top)), recent, NEAR / oldest[-1])
+    last = top // FINE
+    near = range(max(last - NEAR, 0), last + 1)
+    newest, sample = db.session.execute(
+        select(
+            func.array(
+                _hits(words, "common", stretches=[f"'Ｙ{n}'" for n in near]).scalar_subquery()
+            ),
+            func.array(_hits(words, "common", stretches=["'Ｗ'"]).scalar_subquery()),
         )
-        rows = db.session.execute(here).all()
-    else:
-        # Every row of the sample is read here, so that common words stop it early.
-        here = (
-            select(search_text.c.appeal_id, newest)
-            .where(_holds(search_text.c.common, words), search_text.c.appeal_id > newest - SAMPLE)
-            .order_by(search_text.c.appeal_id.desc())
-            .limit(ENOUGH)
-        )
-        rows = db.session.execute(here).all()
-    if not rows:
-        return Finder(words, 0.0, 0)
-    total: int = rows[0][1]
-    looked_at = SAMPLE
-    if not is_sqlite() and len(rows) == ENOUGH:
-        looked_at = total - rows[-1][0] + 1
-    return Finder(words, len(rows) / min(looked_at, total), total)
+    ).one()
+    recent = len(newest) / (top - near[0] * FINE + 1)
+    begun = [number for number in sample if number <= top // 8]
+    early = SAMPLED * len(begun) / max(top // 8, 1)
+    return Spread(max(SAMPLED * len(sample), len(newest)), recent, early, tuple(sample))
 
 
 # -- how each engine says it -----------------------------------------------------------------
@@ -144,26 +251,39 @@ def _holds(tokens: Any, words: Words) -> _Condition:
 
 
 def _matches(words: Words, *columns: str) -> _Condition:
-    """FTS5: a phrase a term, a prefix for a single character. All terms in one of the columns."""
+    """FTS5: a phrase a term, a prefix for a single character. All terms in one of the columns:
+    `sealed`, where there is any, has what `common` has, so that no column need be named for
+    both."""
     parts = [f'"{anchor}"' for anchor in words.anchors]
     parts += [f'"{phrase}"{"*" if len(phrase) == 1 else ""}' for phrase in words.phrases]
-    terms = " AND ".join(parts)
-    asked = " OR ".join(f"({{{name}}} : ({terms}))" for name in columns)
+    asked = " AND ".join(parts)
+    if len(columns) == 1:
+        asked = f"{{{columns[0]}}} : ({asked})"
     return _fts.c[INDEX].op("MATCH", is_comparison=True)(asked)
 
 
-def _holds_grams(rows: Any, words: Words, name: str) -> _Condition:
+def _hits(words: Words, *columns: str, stretches: Sequence[str] = ()) -> Select[Any]:
+    if is_sqlite():
+        return select(_fts.c.rowid).where(_matches(words, *columns))
+    rows = search_text.alias()
+    return select(rows.c.appeal_id).where(
+        or_(*(_holds_grams(rows, words, name, stretches) for name in columns))
+    )
+
+
+def _holds_grams(rows: Any, words: Words, name: str, stretches: Sequence[str]) -> _Condition:
     """tsquery: every pair of characters; then, where a term has more than one pair, that they
     stand in a row."""
     grams = dict.fromkeys(
         f"'{gram}'{':*' if len(gram) == 1 else ''}"
         for gram in (*words.anchors, *(g for phrase in words.phrases for g in phrase.split()))
     )
+    asked = " & ".join(grams)
+    if stretches:
+        asked += f" & ({' | '.join(stretches)})"
     tokens = rows.c[name]
-    vector = func.array_to_tsvector(func.string_to_array(tokens, text("' '")))
-    found: list[_Condition] = [
-        vector.op("@@", is_comparison=True)(cast(" & ".join(grams), TSQUERY))
-    ]
+    vector = func.search_grams(tokens, rows.c.appeal_id)
+    found: list[_Condition] = [vector.op("@@", is_comparison=True)(cast(asked, TSQUERY))]
     if name == "sealed":
         found.append(tokens != text("''"))
     found += [func.strpos(tokens, phrase) > 0 for phrase in words.phrases if " " in phrase]

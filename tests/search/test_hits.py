@@ -16,7 +16,7 @@ from ledger.db import db, writing
 from ledger.search import ddl, index
 from ledger.search.ddl import search_text
 from ledger.search.index import Texts
-from ledger.search.query import Finder, finder
+from ledger.search.query import Finder, Spread, finder
 from ledger.search.tokens import fold, read
 
 WORDS = re.split(
@@ -60,8 +60,8 @@ ASKED = (
     *("赣Ｂ·１２３４挂", "９：３０", "寻 乌 县"),
 )
 
-RARE = 0.0
-COMMON = 1.0
+RARE = Spread(hits=0, recent=0.0, early=0.0)
+COMMON = Spread(hits=10**9, recent=1.0, early=1.0)
 
 
 def generated(many: int) -> list[str]:
@@ -100,10 +100,10 @@ def liked(typed: str) -> list[int]:
     return list(found)
 
 
-def found(typed: str, share: float | None = None, knows: bool = True) -> list[int]:
+def found(typed: str, spread: Spread | None = None, knows: bool = True) -> list[int]:
     words = read(typed)
     assert words
-    seeker = finder(words) if share is None else Finder(words, share, 10**9)
+    seeker = finder(words) if spread is None else Finder(words, spread)
     asked = select(search_text.c.appeal_id).where(
         seeker.matching(search_text.c.appeal_id, knows=knows, wanted=51)
     )
@@ -116,9 +116,9 @@ def test_generated_texts_are_found_as_like_finds_them(indexed: Flask) -> None:
     for typed in ASKED:
         expected = liked(typed)
         some += bool(expected)
-        for share in (RARE, COMMON, None):
+        for spread in (RARE, COMMON, None):
             for knows in (True, False):
-                assert found(typed, share, knows) == expected, (typed, share)
+                assert found(typed, spread, knows) == expected, (typed, spread)
     assert some > len(ASKED) * 0.8
 
 
@@ -142,8 +142,8 @@ def test_sample_texts_are_found_as_like_finds_them(indexed: Flask, real_data: Pa
         if not read(typed):
             continue
         expected = liked(typed)
-        for share in (RARE, COMMON, None):
-            assert found(typed, share) == expected, (typed, share)
+        for spread in (RARE, COMMON, None):
+            assert found(typed, spread) == expected, (typed, spread)
 
 
 def test_a_changed_text_is_found_by_its_new_words_alone(indexed: Flask) -> None:
@@ -151,9 +151,9 @@ def test_a_changed_text_is_found_by_its_new_words_alone(indexed: Flask) -> None:
         with writing():
             index.put(Texts(7, (words,)))
             db.session.commit()
-    for share in (RARE, COMMON):
-        assert found("恢复", share) == [7]
-        assert found("关闭", share) == []
+    for spread in (RARE, COMMON):
+        assert found("恢复", spread) == [7]
+        assert found("关闭", spread) == []
 
 
 def test_a_deleted_row_is_found_no_more(indexed: Flask) -> None:
@@ -163,9 +163,9 @@ def test_a_deleted_row_is_found_no_more(indexed: Flask) -> None:
     with writing():
         db.session.execute(search_text.delete().where(search_text.c.appeal_id == 7))
         db.session.commit()
-    for share in (RARE, COMMON):
-        assert found("收费站", share) == [8]
-        assert found("收", share) == [8]
+    for spread in (RARE, COMMON):
+        assert found("收费站", spread) == [8]
+        assert found("收", spread) == [8]
 
 
 def test_a_put_that_is_rolled_back_leaves_nothing(indexed: Flask) -> None:
@@ -190,13 +190,13 @@ def test_sealed_words_are_found_by_those_who_may_know(indexed: Flask) -> None:
             Texts(2, ("收费站拥堵", "顺达物流")),
         )
         db.session.commit()
-    for share in (RARE, COMMON):
-        assert found("顺达", share, knows=True) == [1, 2]
-        assert found("顺达", share, knows=False) == [2]
-        assert found("收费站 顺达", share, knows=True) == [1, 2]
-        assert found("收费站", share, knows=False) == [1, 2]
+    for spread in (RARE, COMMON):
+        assert found("顺达", spread, knows=True) == [1, 2]
+        assert found("顺达", spread, knows=False) == [2]
+        assert found("收费站 顺达", spread, knows=True) == [1, 2]
+        assert found("收费站", spread, knows=False) == [1, 2]
         # Row by row, as for whoever knows some.
-        seeker = Finder(read("顺达"), share, 10**9)
+        seeker = Finder(read("顺达"), spread)
         for who in (1, 5):
             asked = select(search_text.c.appeal_id).where(
                 seeker.matching(
@@ -206,11 +206,11 @@ def test_sealed_words_are_found_by_those_who_may_know(indexed: Flask) -> None:
             assert sorted(db.session.scalars(asked)) == ([1, 2] if who == 1 else [2])
 
 
-@pytest.mark.parametrize("share", [RARE, COMMON, None])
+@pytest.mark.parametrize("spread", [RARE, COMMON, None])
 def test_whatever_is_typed_is_only_words(
-    indexed: Flask, hostile: tuple[str, ...], share: float | None
+    indexed: Flask, hostile: tuple[str, ...], spread: Spread | None
 ) -> None:
     lay([*(typed.encode("utf-8", "replace").decode() for typed in hostile), "寻乌县物流"])
     for typed in hostile:
         if read(typed):
-            assert found(typed, share) == liked(typed), typed
+            assert found(typed, spread) == liked(typed), typed

@@ -1,0 +1,24 @@
+"""Stretches of appeals in the index of words, on PostgreSQL.
+
+Revision ID: 0005
+Revises: 0006
+"""
+
+from __future__ import annotations
+
+from alembic import op
+
+from ledger.search import ddl
+
+revision = "0005"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    ddl.index_anew(op.get_bind())
+
+
+def downgrade() -> None:
+    """The index stays: it answers what the one before it did."""
