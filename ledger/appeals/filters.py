@@ -16,7 +16,7 @@ from .lifecycle import OPEN, STATES
 LIGHTS = {"today": "今日到期", "yellow": "临期", "red": "超期"}
 SORTS = {"due": "时限近的在前", "registered": "新登记在前", "oldest": "早登记在前"}
 
-ENTERED = {"entered": "新录入在前"}
+ENTERED = {"entered": "新录入在前（仅检索）"}
 """The order of entry: what was carried over later from an older ledger comes before. Of a search
 alone, whose index keeps to it."""
 

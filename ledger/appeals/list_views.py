@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from flask import make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup, escape
+from sqlalchemy import Row
 
 from ..catalogue.queries import Catalogue, catalogue
 from ..catalogue.words import KINDS, URGENCIES
@@ -25,8 +27,8 @@ from ..search.marks import mark
 from ..web import NotFound, page_or_fragment, see_other, wants_fragment
 from . import help_views as _help_views  # hangs its pages
 from . import lifecycle
-from .filters import LIGHTS, SORTS, VIEWS, Filters
-from .lines import Line, lines
+from .filters import ENTERED, LIGHTS, SORTS, VIEWS, Filters
+from .lines import Line, Words, lines
 from .pages import blueprint
 from .queries import Page, ledger_page, numbers_meant
 
@@ -52,7 +54,7 @@ def _ledger(status: int = 200, *, typed: str = "", missed: str = "") -> Response
     context: dict[str, Any] = {
         "filters": filters,
         "page": page,
-        "rows": _cells(lines(page.rows, at), filters, several=several),
+        "rows": _cells(page.rows, at, filters, several=several),
         "asked": _asked(filters),
         "narrowed": _narrowed(filters),
         "before": _cursor_url(filters, page.before),
@@ -74,36 +76,57 @@ def _ledger(status: int = 200, *, typed: str = "", missed: str = "") -> Response
     return response
 
 
-def _cells(found: list[Line], filters: Filters, *, several: bool) -> list[tuple[str, ...]]:
-    """The lines as the template lays them out, every cell HTML already: fifty times twenty of
-    them are most of the page, and the few words that come again are escaped once a process."""
+def _cells(
+    rows: Sequence[Row[Any]], at: datetime, filters: Filters, *, several: bool
+) -> list[tuple[str, ...]]:
+    """The rows as the template lays them out, every cell HTML already. What does not turn on the
+    hour is kept by the row's version: it is most of the page, and most of it was shown before."""
+    words = Words(at)
+    kept: dict[Any, tuple[str, ...]] = directory().keep(
+        ("ledger's cells", words.book.mark, words.year), dict
+    )
+    if len(kept) > 4000:
+        kept.clear()
     terms = filters.words.terms if filters.q else ()
     cells: list[tuple[str, ...]] = []
-    for line in found:
-        title = str(escape(line.title))
-        name = str(escape(line.appellant))
+    for row in rows:
+        key = (row.id, row.version, row.knows)
+        lasting = kept.get(key)
+        if lasting is None:
+            lasting = kept[key] = _lasting(words.line(row, None))
+        url, label, title, shown, about, name, office, *others = lasting
+        if terms:
+            label, shown = _marked(row.label, terms), _marked(row.title, terms)
+            name = _marked(row.appellant_name, terms) if row.knows else name
+        time = words.time(row)
         cells.append(
-            (
-                line.url,
-                _marked(line.label, terms) if terms else _html(line.label),
-                title,
-                _marked(line.title, terms) if terms else title,
-                "".join(_badge(words, tone) for words, tone in line.marks) if line.marks else "",
-                ' class="none"' if line.hidden else f' title="{name}"',
-                _marked(line.appellant, terms) if terms and not line.hidden else name,
-                _html(line.category or "待定"),
-                _html(line.unit or "—"),
-                _html(line.office) if several else "",
-                _badge(line.state, line.tone),
-                _badge(line.urgency, line.urgency_tone)
-                if line.urgency_tone
-                else _html(line.urgency),
-                _time(line.time, line.light, line.due) if line.time else "",
-                line.registered_day,
-                line.registered,
-            )
+            (url, label, title, shown, about, name, office if several else "", *others)
+            + (_time(*time) if time[0] else "",)
         )
     return cells
+
+
+def _lasting(line: Line) -> tuple[str, ...]:
+    title, name = str(escape(line.title)), str(escape(line.appellant))
+    urgency = _html(line.urgency)
+    if line.urgency_tone:
+        urgency = _badge(line.urgency, line.urgency_tone)
+    return (
+        line.url,
+        _html(line.label),
+        title,
+        title,
+        ' class="none"' if line.hidden else f' title="{name}"',
+        name,
+        _html(line.office),
+        "".join(_badge(words, tone) for words, tone in line.marks),
+        _html(line.category or "待定"),
+        _html(line.unit or "—"),
+        _badge(line.state, line.tone),
+        urgency,
+        line.registered_day,
+        line.registered,
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -182,7 +205,7 @@ def _choices(actor: Actor, book: Catalogue, here: Directory) -> dict[str, Choice
         ),
         "urgency": list(URGENCIES.items()),
         "light": list(LIGHTS.items()),
-        "sort": list(SORTS.items()),
+        "sort": list((SORTS | ENTERED).items()),
     }
 
 
