@@ -6,12 +6,12 @@ one: a tile and the rows behind it cannot differ. All of it passes through visib
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, case, func, or_, select
+from sqlalchemy import Row, and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from ..config import SHANGHAI
@@ -25,22 +25,29 @@ from ..people.actor import Actor, Seat
 from ..people.directory import directory
 from ..people.models import Person, Post, Unit
 from ..people.regions import covers
+from .asking import count, first
 from .filters import Filters
+from .lifecycle import Facts
 from .lines import NEXT, Line, days_held, lines, next_acts, refusals
 from .models import Appeal, Assignment, Deadline
-from .queries import (
-    COUNT_CAP,
-    conditions_of,
-    count_capped,
-    counts_capped,
-    facts_of,
-    identity_visible_to,
-    listed,
-    some,
-    visible_to,
-)
+from .queries import COUNT_CAP, conditions_of, facts_of, identity_visible_to, listed, visible_to
 
 ENOUGH_CLOSERS = 2
+
+QUEUE_CAP = 99
+"""What one works through is counted so far; whoever looks from above counts on to COUNT_CAP."""
+
+
+def _words(count: int, cap: int) -> str:
+    return f"{cap}+" if count > cap else str(count)
+
+
+def _url(filters: Filters) -> str:
+    return f"/appeals/?{filters.query}"
+
+
+Asked = tuple[str, Filters, str]
+"""Label, filters and light of a tile."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +56,15 @@ class Tile:
     count: int
     filters: Filters
     light: str = ""
+    cap: int = QUEUE_CAP
 
     @property
     def words(self) -> str:
-        return f"{COUNT_CAP}+" if self.count > COUNT_CAP else str(self.count)
+        return _words(self.count, self.cap)
+
+    @property
+    def url(self) -> str:
+        return _url(self.filters)
 
 
 @dataclass(frozen=True)
@@ -91,16 +103,22 @@ class Block:
     phones: dict[int, str] = field(default_factory=dict)
     """Masked numbers, by the appeals' ids."""
     held: dict[int, Held] = field(default_factory=dict)
-    units: Sequence[tuple[str, int, Filters]] = ()
+    units: Sequence[tuple[str, int, str]] = ()
+    """Name, how many, and the address of these."""
     firms: Sequence[FirmLine] = ()
     sign_by: dict[int, tuple[str, str]] = field(default_factory=dict)
     """Time left to sign for it, in words, and its light."""
     timed: bool = True
     """Whether the appeal's own clock is what presses here."""
+    cap: int = QUEUE_CAP
 
     @property
     def words(self) -> str:
-        return f"{COUNT_CAP}+" if self.count > COUNT_CAP else str(self.count)
+        return _words(self.count, self.cap)
+
+    @property
+    def url(self) -> str:
+        return "" if self.filters is None else _url(self.filters)
 
     @property
     def is_cut(self) -> bool:
@@ -121,76 +139,114 @@ class Desk:
     """(label, address, what it is for)."""
 
 
-@dataclass(frozen=True)
+Making = Generator[None, None, Desk | None]
+"""A desk being laid: it says what is to be counted, yields, says what is to be read, yields, and
+gives the desk. All desks of a person are counted in one statement, and read in one."""
+
+
+@dataclass
 class Asker:
-    """Whoever looks, and when: handed on to every list."""
+    """Whoever looks, and when; and what there was to be found."""
 
     actor: Actor
     at: datetime
+    _to_count: dict[tuple[Filters, int], None] = field(default_factory=dict)
+    _to_read: dict[tuple[Filters, int], None] = field(default_factory=dict)
+    _judged: set[Filters] = field(default_factory=set)
+    _counts: dict[tuple[Filters, int], int] = field(default_factory=dict)
+    _rows: dict[Filters, list[Any]] = field(default_factory=dict)
+    _facts: dict[int, Facts] = field(default_factory=dict)
 
     @property
     def day(self) -> date:
         return self.at.astimezone(SHANGHAI).date()
 
-    def count(self, filters: Filters) -> int:
-        return count_capped(self.actor, self.at, *conditions_of(filters, self.actor, self.at))
+    def lay(self, *making: Making) -> list[Desk]:
+        for desk in making:
+            next(desk)
+        wanted = list(self._to_count)
+        self._counts = dict(zip(wanted, count(self.actor, self.at, wanted), strict=True))
+        for desk in making:
+            next(desk)
+        asked = list(self._to_read)
+        for (filters, _), rows in zip(asked, first(self.actor, self.at, asked), strict=True):
+            self._rows[filters] = rows
+        judged = {row.id: row for filters in self._judged for row in self._rows[filters]}
+        self._facts = facts_of(judged.values(), self.at)
+        return [found for desk in making if (found := _end(desk)) is not None]
 
-    def tiles(self, *asked: tuple[str, Filters, str]) -> list[Tile]:
-        """By label, filters and light; all counted in one statement."""
-        conditions = [conditions_of(filters, self.actor, self.at) for _, filters, _ in asked]
-        counts = counts_capped(self.actor, self.at, conditions)
+    def count(self, *wanted: Filters, cap: int = QUEUE_CAP) -> None:
+        """Before the first yield."""
+        self._to_count.update(dict.fromkeys((filters, cap) for filters in wanted))
+
+    def number(self, filters: Filters, cap: int = QUEUE_CAP) -> int:
+        return self._counts[filters, cap]
+
+    def read(
+        self, filters: Filters, size: int, *, judged: bool = True, cap: int = QUEUE_CAP
+    ) -> None:
+        """Between the yields. `judged`: the table of acts will be asked about the rows."""
+        if not self.number(filters, cap):
+            self._rows[filters] = []
+            return
+        self._to_read[filters, size] = None
+        if judged:
+            self._judged.add(filters)
+
+    def rows(self, filters: Filters) -> list[Any]:
+        return self._rows[filters]
+
+    def facts(self, filters: Filters) -> dict[int, Facts]:
+        return {row.id: self._facts[row.id] for row in self._rows[filters]}
+
+    def tiles(self, asked: Sequence[Asked], cap: int = QUEUE_CAP) -> list[Tile]:
         return [
-            Tile(label, count, filters, light)
-            for (label, filters, light), count in zip(asked, counts, strict=True)
+            Tile(label, self.number(filters, cap), filters, light, cap)
+            for label, filters, light in asked
         ]
-
-    def rows(self, filters: Filters, size: int, *more: Any) -> tuple[list[Row[Any]], int]:
-        """The first rows and how many there are."""
-        rows = some(self.actor, self.at, filters, size, *more)
-        return rows, len(rows) if len(rows) < size else self.count(filters)
 
     def block(
         self,
         key: str,
         title: str,
         filters: Filters,
-        size: int,
         *,
         acts: tuple[str, ...] = NEXT,
+        cap: int = QUEUE_CAP,
         **more: Any,
     ) -> Block:
-        rows, count = self.rows(filters, size)
-        offered = next_acts(facts_of(rows, self.at), rows, self.actor, acts) if acts else {}
+        rows = self._rows[filters]
+        offered = next_acts(self._facts, rows, self.actor, acts) if acts else {}
         shown = lines(rows, self.at, offered)
-        return Block(key, title, filters=filters, lines=shown, count=count, **more)
+        number = self.number(filters, cap)
+        return Block(key, title, filters=filters, lines=shown, count=number, cap=cap, **more)
+
+
+def _end(desk: Making) -> Desk | None:
+    try:
+        next(desk)
+    except StopIteration as end:
+        found: Desk | None = end.value
+        return found
+    raise RuntimeError("a desk is laid in three parts")
 
 
 def desks_of(actor: Actor, at: datetime) -> list[Desk]:
     """One desk for each post, in the sequence of a working day's weight."""
     asker = Asker(actor, at)
-    found: list[Desk] = []
-    several = len({s.unit_id for s in actor.seats_as("coordinator")}) > 1
-    for seat in _by_unit(actor.seats_as("coordinator")):
-        found.append(_coordinator(asker, seat, named=several))
+    making: list[Making] = []
+    offices = _by_unit(actor.seats_as("coordinator"))
+    making += [_coordinator(asker, seat, named=len(offices) > 1) for seat in offices]
     if actor.seats_as("closer"):
-        found.append(_closer(asker))
+        making.append(_closer(asker))
     if actor.seats_as("duty_officer"):
-        found.append(_duty(asker))
-    handling = _by_unit(actor.seats_as("handler", "unit_lead"))
-    for seat in handling:
-        found.append(_unit(asker, seat))
-    for seat in _by_unit(tuple(s for s in actor.seats_as("coordinator") if s.is_office)):
-        # An office may itself be the unit that was asked (层层交办).
-        if asker.count(Filters(view="at_unit", unit_id=seat.unit_id)):
-            found.append(_unit(asker, seat))
-    if actor.seats_as("liaison"):
-        found.append(_liaison(asker))
-    if actor.seats_as("operator"):
-        found.append(_operator(asker))
-    if actor.seats_as("supervisor"):
-        found.append(_supervisor(asker))
-    if actor.seats_as("manager"):
-        found.append(_manager(asker))
+        making.append(_duty(asker))
+    making += [_unit(asker, seat) for seat in _by_unit(actor.seats_as("handler", "unit_lead"))]
+    making += [_office_as_unit(asker, seat) for seat in offices if seat.is_office]
+    for role, desk in _OTHERS.items():
+        if actor.seats_as(role):
+            making.append(desk(asker))
+    found = asker.lay(*making)
     for role, (title, links) in _ADMINISTRATION.items():
         if actor.seats_as(role):
             found.append(Desk(role, title, links=links))
@@ -204,9 +260,9 @@ def _by_unit(seats: tuple[Seat, ...]) -> list[Seat]:
 # -- the office --------------------------------------------------------------------------------
 
 
-def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Desk:
+def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
     mine = Filters(office_id=seat.unit_id)
-    tiles = asker.tiles(
+    tiles: tuple[Asked, ...] = (
         ("待受理", mine.with_(state="registered"), ""),
         ("待交办", mine.with_(state="accepted"), ""),
         ("待审核", mine.with_(state="answered"), ""),
@@ -215,26 +271,27 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Desk:
         ("今日到期", mine.with_(light="today"), "yellow"),
         ("超期", mine.with_(light="red"), "red"),
     )
+    waiting = mine.with_(view="office_turn")
+    recurred = mine.with_(view="recurred", sort="registered")
+    unendorsed = mine.with_(view="unendorsed")
+    asker.count(*(filters for _, filters, _ in tiles), waiting, recurred, unendorsed)
+    yield
+    asker.read(waiting, 12)
+    asker.read(recurred, 4)
+    asker.read(unendorsed, 4, judged=False)
+    yield
     turn = asker.block(
         "office-turn",
         "待办公室办理",
-        mine.with_(view="office_turn"),
-        12,
+        waiting,
         wide=True,
         empty="没有等待办公室办理的诉求。",
     )
     aside = [
         asker.block(
-            "recurred",
-            "再次反映（建议撤销销号）",
-            mine.with_(view="recurred", sort="registered"),
-            4,
-            kind="brief",
-            acts=("reopen",),
+            "recurred", "再次反映（建议撤销销号）", recurred, kind="brief", acts=("reopen",)
         ),
-        asker.block(
-            "unendorsed", "待追认", mine.with_(view="unendorsed"), 4, kind="brief", acts=()
-        ),
+        asker.block("unendorsed", "待追认", unendorsed, kind="brief", acts=()),
     ]
     alarms = []
     closers = closers_of(seat.region_code, asker.day)
@@ -245,11 +302,15 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Desk:
         )
     title = f"交办员 · {seat.unit_name}" if named else "交办员"
     blocks = [turn, *(block for block in aside if block.count)]
-    return Desk("coordinator", title, tiles, blocks, alarms)
+    return Desk("coordinator", title, asker.tiles(tiles), blocks, alarms)
 
 
 def closers_of(region_code: str, day: date) -> int:
     """How many persons hold a closer's post over an office of that region."""
+    return directory().keep(("closers", region_code, day), lambda: _closers_of(region_code, day))
+
+
+def _closers_of(region_code: str, day: date) -> int:
     held = db.session.execute(
         select(Post.person_id, Unit.region_code)
         .join(Unit, Unit.id == Post.unit_id)
@@ -265,38 +326,46 @@ def closers_of(region_code: str, day: date) -> int:
     return len({person for person, region in held if covers(region, region_code)})
 
 
-def _closer(asker: Asker) -> Desk:
-    mine = asker.block(
-        "to-close", "待我销号", Filters(view="to_close"), 10, acts=("close",), wide=True,
+def _closer(asker: Asker) -> Making:
+    mine, barred, doubtful = (
+        Filters(view="to_close"), Filters(view="others_close"), Filters(view="to_uphold")
+    )  # fmt: skip
+    asker.count(mine, barred, doubtful)
+    yield
+    asker.read(mine, 10)
+    asker.read(barred, 5)
+    asker.read(doubtful, 5)
+    yield
+    to_close = asker.block(
+        "to-close", "待我销号", mine, acts=("close",), wide=True,
         empty="没有等待您销号的诉求。",
     )  # fmt: skip
-    barred = Filters(view="others_close")
-    rows, count = asker.rows(barred, 5)
-    others = Block(
+    others = asker.block(
         "others-close",
         "待他人销号（我须回避）",
+        barred,
         kind="barred",
-        filters=barred,
-        lines=lines(rows, asker.at),
-        count=count,
-        reasons=refusals(facts_of(rows, asker.at), asker.actor, "close"),
+        acts=(),
+        reasons=refusals(asker.facts(barred), asker.actor, "close"),
     )
-    doubtful = _to_uphold(asker)
-    return Desk("closer", "销号审批人", blocks=[mine, *(b for b in (others, doubtful) if b.count)])
+    aside = (others, _to_uphold(asker, doubtful))
+    return Desk("closer", "销号审批人", blocks=[to_close, *(b for b in aside if b.count)])
 
 
-def _to_uphold(asker: Asker) -> Block:
-    return asker.block(
-        "to-uphold", "待认定", Filters(view="to_uphold"), 5, kind="brief", acts=("uphold",)
-    )
+def _to_uphold(asker: Asker, filters: Filters) -> Block:
+    return asker.block("to-uphold", "待认定", filters, kind="brief", acts=("uphold",))
 
 
-def _duty(asker: Asker) -> Desk:
+def _duty(asker: Asker) -> Making:
+    urgent = Filters(view="duty")
+    asker.count(urgent)
+    yield
+    asker.read(urgent, 10)
+    yield
     critical = asker.block(
         "duty",
         "特急待受理、待交办",
-        Filters(view="duty"),
-        10,
+        urgent,
         acts=("accept", "assign"),
         wide=True,
         empty="没有等待受理、交办的特急诉求。",
@@ -307,79 +376,95 @@ def _duty(asker: Asker) -> Desk:
 # -- a unit ------------------------------------------------------------------------------------
 
 
-def _unit(asker: Asker, seat: Seat) -> Desk:
+def _unit(asker: Asker, seat: Seat) -> Making:
     mine = Filters(unit_id=seat.unit_id)
-    tiles = asker.tiles(
-        ("待签收", mine.with_(view="to_sign"), ""),
+    to_sign, in_hand = mine.with_(view="to_sign"), mine.with_(view="in_hand")
+    tiles: tuple[Asked, ...] = (
+        ("待签收", to_sign, ""),
         ("临期", mine.with_(view="at_unit", light="yellow"), "yellow"),
         ("超期", mine.with_(view="at_unit", light="red"), "red"),
         ("退回重报", mine.with_(view="sent_back"), "yellow"),
-        ("办理中", mine.with_(view="in_hand"), ""),
+        ("办理中", in_hand, ""),
     )
+    asker.count(*(filters for _, filters, _ in tiles))
+    yield
+    asker.read(to_sign, 5)
+    asker.read(in_hand, 10)
+    yield
     blocks = []
-    if tiles[0].count:
-        blocks.append(_to_sign(asker, mine.with_(view="to_sign"), tiles[0].count))
+    if asker.number(to_sign):
+        blocks.append(
+            asker.block(
+                "to-sign",
+                "待签收",
+                to_sign,
+                kind="sign",
+                acts=("sign_for",),
+                sign_by=_sign_by([row.id for row in asker.rows(to_sign)], asker.at),
+                wide=True,
+            )
+        )
     blocks.append(
         asker.block(
             "in-hand",
             "办理中",
-            mine.with_(view="in_hand"),
-            10,
+            in_hand,
             acts=("answer",),
             wide=True,
             empty="没有正在办理的诉求。",
         )
     )
-    return Desk("unit", seat.unit_name, tiles, blocks)
+    return Desk("unit", seat.unit_name, asker.tiles(tiles), blocks)
 
 
-def _to_sign(asker: Asker, filters: Filters, count: int) -> Block:
-    """What presses is the limit for signing, not the one for answering."""
-    clock = aliased(Deadline)
+def _office_as_unit(asker: Asker, seat: Seat) -> Making:
+    """An office may itself be the unit that was asked (层层交办)."""
+    held = Filters(view="at_unit", unit_id=seat.unit_id)
+    asker.count(held)
+    yield
+    found: list[Desk] = []
+    if asker.number(held):
+        own = Asker(asker.actor, asker.at)
+        found = own.lay(_unit(own, seat))
+    yield
+    return found[0] if found else None
 
-    def running(column: Any) -> Any:
-        return (
-            select(func.min(column))
-            .where(clock.appeal_id == Appeal.id, clock.stage == "sign", clock.ended_at.is_(None))
-            .correlate(Appeal)
-            .scalar_subquery()
-        )
 
-    rows = some(
-        asker.actor,
-        asker.at,
-        filters,
-        5,
-        running(clock.due_at).label("sign_due_at"),
-        running(clock.warn_at).label("sign_warn_at"),
-        running(clock.spec).label("sign_spec"),
+_SIGNING = (
+    select(Deadline.appeal_id, Deadline.due_at, Deadline.warn_at, Deadline.spec)
+    .where(
+        Deadline.appeal_id.in_(bindparam("ids", expanding=True)),
+        Deadline.stage == "sign",
+        Deadline.ended_at.is_(None),
     )
+    .order_by(Deadline.due_at.desc())
+)
+
+
+def _sign_by(ids: list[int], at: datetime) -> dict[int, tuple[str, str]]:
+    """What presses is the limit for signing, not the one for answering; of several the first."""
     calendar = load_calendar()
-    sign_by: dict[int, tuple[str, str]] = {}
-    for row in rows:
-        if row.sign_due_at is not None:
-            light = "yellow" if row.sign_warn_at <= asker.at else ""
-            light = "red" if row.sign_due_at < asker.at else light
-            left = clocks.words(asker.at, row.sign_due_at, row.sign_spec, calendar)
-            sign_by[row.id] = (left, light)
-    offered = next_acts(facts_of(rows, asker.at), rows, asker.actor, ("sign_for",))
-    return Block(
-        "to-sign",
-        "待签收",
-        kind="sign",
-        filters=filters,
-        lines=lines(rows, asker.at, offered),
-        count=count,
-        sign_by=sign_by,
-        wide=True,
-    )
+    found: dict[int, tuple[str, str]] = {}
+    for row in db.session.connection().execute(_SIGNING, {"ids": ids}):
+        light = "yellow" if row.warn_at <= at else ""
+        light = "red" if row.due_at < at else light
+        found[row.appeal_id] = (clocks.words(at, row.due_at, row.spec, calendar), light)
+    return found
 
 
 # -- liaison and operator ----------------------------------------------------------------------
 
 
-def _liaison(asker: Asker) -> Desk:
+def _liaison(asker: Asker) -> Making:
     size = 5
+    supplement, call, tell = (
+        Filters(view="to_supplement"), Filters(view="to_call"), Filters(view="to_tell")
+    )  # fmt: skip
+    asker.count(supplement, call, tell)
+    yield
+    for filters in (supplement, call, tell):
+        asker.read(filters, size)
+    yield
     return Desk(
         "liaison",
         "服务联络员",
@@ -387,8 +472,7 @@ def _liaison(asker: Asker) -> Desk:
             asker.block(
                 "to-supplement",
                 "待我补充",
-                Filters(view="to_supplement"),
-                size,
+                supplement,
                 kind="brief",
                 acts=("supplement",),
                 empty="没有需要您补充的诉求。",
@@ -396,8 +480,7 @@ def _liaison(asker: Asker) -> Desk:
             asker.block(
                 "to-call",
                 "待我回访",
-                Filters(view="to_call"),
-                size,
+                call,
                 kind="brief",
                 acts=("call_back",),
                 empty="没有需要您回访的诉求。",
@@ -405,8 +488,7 @@ def _liaison(asker: Asker) -> Desk:
             asker.block(
                 "to-tell",
                 "已答复待告知企业",
-                Filters(view="to_tell"),
-                size,
+                tell,
                 kind="brief",
                 acts=("tell",),
                 timed=False,
@@ -456,22 +538,26 @@ def _firms(asker: Asker, size: int) -> Block:
         kind="firms",
         firms=[FirmLine(row.id, row.name, row.open, int(row.late)) for row in rows],
         count=db.session.scalar(mine) or 0,
+        cap=COUNT_CAP,
         empty="还没有安排由您联系的企业。",
     )
 
 
-def _operator(asker: Asker) -> Desk:
+def _operator(asker: Asker) -> Making:
     filters = Filters(view="to_call")
-    rows, count = asker.rows(filters, 12, Appeal.phone)
-    facts = facts_of(rows, asker.at)
-    block = Block(
+    asker.count(filters)
+    yield
+    asker.read(filters, 12)
+    yield
+    shown = [row.id for row in asker.rows(filters)]
+    numbers = db.session.execute(select(Appeal.id, Appeal.phone).where(Appeal.id.in_(shown)))
+    block = asker.block(
         "to-call-by-phone",
         "待回访",
+        filters,
         kind="calls",
-        filters=filters,
-        lines=lines(rows, asker.at, next_acts(facts, rows, asker.actor, ("call_back",))),
-        count=count,
-        phones={row.id: phones.mask(row.phone) for row in rows if row.phone},
+        acts=("call_back",),
+        phones={row.id: phones.mask(row.phone) for row in numbers if row.phone},
         wide=True,
         empty="没有需要回访的诉求。",
     )
@@ -481,9 +567,24 @@ def _operator(asker: Asker) -> Desk:
 # -- above -------------------------------------------------------------------------------------
 
 
-def _supervisor(asker: Asker) -> Desk:
-    actor, at = asker.actor, asker.at
+def _supervisor(asker: Asker) -> Making:
     late = Filters(light="red")
+    tiles: tuple[Asked, ...] = (
+        ("超期", late, "red"),
+        ("今日到期", Filters(light="today"), "yellow"),
+        ("临期", Filters(light="yellow"), "yellow"),
+        ("待签收", Filters(state="unsigned"), ""),
+        ("特急未结", Filters(state="open", urgency="critical"), "red"),
+    )
+    asker.count(*(filters for _, filters, _ in tiles), cap=COUNT_CAP)
+    yield
+    block = _late(asker, late)
+    yield
+    return Desk("supervisor", "督查员", asker.tiles(tiles, COUNT_CAP), [block])
+
+
+def _late(asker: Asker, late: Filters) -> Block:
+    actor, at = asker.actor, asker.at
     lead = aliased(Assignment)
     conditions = conditions_of(late, actor, at)
     rows = list(
@@ -527,30 +628,23 @@ def _supervisor(asker: Asker) -> Desk:
     # Those of one holder stand together; within, the latest first as they came.
     holders = list(dict.fromkeys(held[row.id].holder for row in rows))
     rows.sort(key=lambda row: holders.index(held[row.id].holder))
-    block = Block(
+    return Block(
         "late",
         "超期",
         kind="late",
         filters=late,
         lines=lines(rows, at),
-        count=len(rows) if len(rows) < 14 else asker.count(late),
+        count=asker.number(late, COUNT_CAP),
+        cap=COUNT_CAP,
         held=held,
         units=[
             (row.short_name or row.name, row.late,
-             late.with_(lead_unit_id=row.id, state="assigned"))
+             _url(late.with_(lead_unit_id=row.id, state="assigned")))
             for row in by_unit
         ],
         wide=True,
         empty="没有超期的诉求。",
     )  # fmt: skip
-    tiles = asker.tiles(
-        ("超期", late, "red"),
-        ("今日到期", Filters(light="today"), "yellow"),
-        ("临期", Filters(light="yellow"), "yellow"),
-        ("待签收", Filters(state="unsigned"), ""),
-        ("特急未结", Filters(state="open", urgency="critical"), "red"),
-    )
-    return Desk("supervisor", "督查员", tiles, [block])
 
 
 def _held(row: Row[Any], at: datetime) -> Held:
@@ -581,28 +675,43 @@ def _held(row: Row[Any], at: datetime) -> Held:
     return Held(lead.label if lead is not None else office, row.handler_name or "", days, last)
 
 
-def _manager(asker: Asker) -> Desk:
+def _manager(asker: Asker) -> Making:
     today = asker.day
-    tiles = asker.tiles(
+    tiles: tuple[Asked, ...] = (
         ("今日新增", Filters(since=today, until=today, sort="registered"), ""),
         ("今日销号", Filters(closed_on=today, sort="registered"), ""),
         ("在办", Filters(state="open"), ""),
         ("超期", Filters(light="red"), "red"),
         ("特急未结", Filters(state="open", urgency="critical"), "red"),
     )
-    oldest = asker.block(
+    oldest, doubtful = Filters(state="open", sort="oldest"), Filters(view="to_uphold")
+    asker.count(*(filters for _, filters, _ in tiles), oldest, cap=COUNT_CAP)
+    asker.count(doubtful)
+    yield
+    asker.read(oldest, 10, judged=False, cap=COUNT_CAP)
+    asker.read(doubtful, 5)
+    yield
+    block = asker.block(
         "oldest",
         "最老十件",
-        Filters(state="open", sort="oldest"),
-        10,
+        oldest,
         kind="oldest",
         acts=(),
+        cap=COUNT_CAP,
         wide=True,
         empty="没有在办的诉求。",
     )
-    doubtful = _to_uphold(asker)
-    return Desk("manager", "领导", tiles, [oldest, *([doubtful] if doubtful.count else [])])
+    aside = _to_uphold(asker, doubtful)
+    blocks = [block, *([aside] if aside.count else [])]
+    return Desk("manager", "领导", asker.tiles(tiles, COUNT_CAP), blocks)
 
+
+_OTHERS: dict[str, Callable[[Asker], Making]] = {
+    "liaison": _liaison,
+    "operator": _operator,
+    "supervisor": _supervisor,
+    "manager": _manager,
+}
 
 _ADMINISTRATION: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
     "system_admin": (

@@ -22,7 +22,8 @@ __all__ = ["Appeal", "Assignment", "Attachment", "Deadline", "ExternalOrder", "R
 
 
 def _few(name: str, where: str, *columns: str) -> Index:
-    """An index of those rows alone. SQLite takes it where a query says the same words."""
+    """An index of those rows alone. SQLite takes it where a query says the same words, and where
+    no other index begins with more of what is asked."""
     return Index(
         name,
         *columns,
@@ -57,6 +58,7 @@ class Appeal(Opening):
             "ix_appeal_unendorsed",
             "is_open IS true AND duty_unendorsed IS true",
             "office_id",
+            "is_open",
             "due_at",
             "id",
         ),
@@ -64,6 +66,7 @@ class Appeal(Opening):
             "ix_appeal_details_asked",
             "is_open IS true AND details_asked IS true",
             "office_id",
+            "is_open",
             "due_at",
             "id",
         ),

@@ -218,16 +218,7 @@ class UnitSight(Base):
             sqlite_where=text("is_open IS 1"),
             postgresql_where=text("is_open IS true"),
         ),
-        Index(
-            "ix_unit_sight_duty",
-            "unit_id",
-            "duty",
-            "due_at",
-            "warn_at",
-            "appeal_id",
-            sqlite_where=text("duty > 0"),
-            postgresql_where=text("duty > 0"),
-        ),
+        Index("ix_unit_sight_duty", "unit_id", "duty", "due_at", "appeal_id", "warn_at", "is_open"),
         {"sqlite_with_rowid": False},
     )
 

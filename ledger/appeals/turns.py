@@ -7,7 +7,9 @@ table of acts: what stands under 待我回访 or 待我销号 may be called back
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, false, func, literal, or_, select
 from sqlalchemy.orm import aliased
@@ -18,9 +20,11 @@ from ..deadlines.queries import caps_in_force
 from ..firms.queries import served_by
 from ..people.actor import Actor, Seat
 from ..trail.models import Entry
-from .filters import Filters
-from .lifecycle import FIRST_KEY, OPEN_ASSIGNMENT
+from . import unit_sight
+from .filters import UNIT_VIEWS, Filters
+from .lifecycle import FIRST_KEY
 from .models import Appeal, Assignment
+from .parts import UnitSight
 from .sight import sight_of
 
 Condition = ColumnElement[bool]
@@ -28,34 +32,69 @@ Condition = ColumnElement[bool]
 LONG_AGO = datetime(1990, 1, 1, tzinfo=UTC)
 """Compared with instead of IS NOT NULL, which SQLite does not look up in an index."""
 
-IN_HAND = tuple(sorted(OPEN_ASSIGNMENT - {"offered"}))
+
+@dataclass(frozen=True)
+class Way:
+    """Rows that lie together in an index for each of these values, in the order of their due
+    times."""
+
+    column: Any
+    values: tuple[Any, ...]
+    conditions: tuple[Condition, ...] = ()
+    apart: bool = False
+    """Whether the due time is bounded: then an index serves one value at a time."""
+
+    @property
+    def all(self) -> Condition:
+        return and_(self.column.in_(self.values), *self.conditions)
+
+    @property
+    def counted(self) -> list[Condition]:
+        """In so many ranges of the index."""
+        return self.each if self.apart else [self.all]
+
+    @property
+    def each(self) -> list[Condition]:
+        return [and_(self.column == value, *self.conditions) for value in self.values]
 
 
 def turn(filters: Filters, actor: Actor, at: datetime) -> list[Condition]:
     """What the filters' view asks; nothing where they name none."""
     if not filters.view:
         return []
+    if filters.view in UNIT_VIEWS:
+        given = select(UnitSight.appeal_id).where(*(way.all for way in ways(filters, at)))
+        return [Appeal.id.in_(given)]
+    if found := ways(filters, at):
+        return [or_(*(way.all for way in found))]
     return [_TURNS[filters.view](filters, actor, at)]
+
+
+def ways(filters: Filters, at: datetime) -> list[Way]:
+    """The view in parts that do not overlap, where it is made of such; of a unit's views they are
+    ways into UnitSight."""
+    if filters.view == "office_turn":
+        return _office_turn(at)
+    duties = _DUTIES.get(filters.view)
+    if duties is None:
+        return []
+    return [Way(UnitSight.duty, duties, (UnitSight.unit_id == filters.unit_id,))]
 
 
 # -- the office --------------------------------------------------------------------------------
 
 
-def _office_turn(_filters: Filters, _actor: Actor, at: datetime) -> Condition:
+def _office_turn(at: datetime) -> list[Way]:
     """What waits for the office itself, and what a unit is late with."""
-    waiting = Appeal.state.in_(("registered", "accepted", "answered", "reviewed", "confirmed"))
-    return and_(
-        Appeal.is_open.is_(True), or_(waiting, and_(Appeal.state != "held", Appeal.due_at < at))
-    )
+    return [
+        Way(Appeal.state, ("registered", "accepted", "answered", "reviewed", "confirmed")),
+        Way(Appeal.state, ("assigned", "joined"), (Appeal.due_at < at,), apart=True),
+    ]
 
 
 def _recurred(_filters: Filters, _actor: Actor, _at: datetime) -> Condition:
-    # A list of ids: they are few, and SQLite would else walk the closed ones in their order.
-    again = aliased(Appeal)
-    return and_(
-        Appeal.state == "closed",
-        Appeal.id.in_(select(again.id).where(again.recurred_at > LONG_AGO)),
-    )
+    # Not by the index of states: nearly all are closed, and few of them recurred.
+    return and_(func.coalesce(Appeal.state, "") == "closed", Appeal.recurred_at.is_not(None))
 
 
 def _unendorsed(_filters: Filters, _actor: Actor, _at: datetime) -> Condition:
@@ -235,39 +274,14 @@ def _no_first_key(actor: Actor) -> Condition:
     )
 
 
-# -- a unit ------------------------------------------------------------------------------------
-
-
-def _at_unit(filters: Filters, *states: str) -> Condition:
-    given = select(Assignment.appeal_id).where(
-        Assignment.unit_id == filters.unit_id, Assignment.state.in_(states)
-    )
-    return and_(Appeal.state.in_(("assigned", "held")), Appeal.id.in_(given))
-
-
-def _to_sign(filters: Filters, _actor: Actor, _at: datetime) -> Condition:
-    return _at_unit(filters, "offered")
-
-
-def _open_at_unit(filters: Filters, _actor: Actor, _at: datetime) -> Condition:
-    return _at_unit(filters, *sorted(OPEN_ASSIGNMENT))
-
-
-def _in_hand(filters: Filters, _actor: Actor, _at: datetime) -> Condition:
-    return _at_unit(filters, *IN_HAND)
-
-
-def _sent_back(filters: Filters, _actor: Actor, _at: datetime) -> Condition:
-    given = select(Assignment.appeal_id).where(
-        Assignment.unit_id == filters.unit_id,
-        Assignment.state.in_(IN_HAND),
-        Assignment.sent_back_at > LONG_AGO,
-    )
-    return and_(Appeal.state.in_(("assigned", "held")), Appeal.id.in_(given))
-
+_DUTIES = {
+    "to_sign": unit_sight.TO_SIGN,
+    "at_unit": unit_sight.AT_UNIT,
+    "in_hand": unit_sight.IN_HAND,
+    "sent_back": unit_sight.SENT_BACK,
+}
 
 _TURNS: dict[str, Callable[[Filters, Actor, datetime], Condition]] = {
-    "office_turn": _office_turn,
     "recurred": _recurred,
     "unendorsed": _unendorsed,
     "duty": _duty,
@@ -278,8 +292,4 @@ _TURNS: dict[str, Callable[[Filters, Actor, datetime], Condition]] = {
     "to_close": _to_close,
     "others_close": _others_close,
     "to_uphold": _to_uphold,
-    "to_sign": _to_sign,
-    "at_unit": _open_at_unit,
-    "in_hand": _in_hand,
-    "sent_back": _sent_back,
 }

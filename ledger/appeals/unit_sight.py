@@ -41,8 +41,11 @@ BATCH = 20_000
 def is_due(appeal: AppealRecord) -> bool:
     """Whether anything kept here is about to change. Asked before the flush."""
     state = inspect(appeal)
-    names = (*_COPIED, "assignments") if state.persistent else ("assignments",)
-    return any(state.attrs[name].history.has_changes() for name in names) or any(
+    if not state.persistent:
+        return bool(appeal.assignments)
+    return any(
+        state.attrs[name].history.has_changes() for name in (*_COPIED, "assignments")
+    ) or any(
         inspect(given).attrs[name].history.has_changes()
         for given in appeal.assignments
         for name in ("state", "sent_back_at")
@@ -74,8 +77,7 @@ def _duty(given: Assignment) -> int:
 
 def _over(found: Select[Any] | None = None) -> Any:
     """An INSERT in place of what was kept: of rows, or of those a query finds."""
-    table = UnitSight.__table__
-    insert: Any = sqlite.insert(table) if is_sqlite() else postgresql.insert(table)
+    insert: Any = sqlite.insert(UnitSight) if is_sqlite() else postgresql.insert(UnitSight)
     if found is not None:
         insert = insert.from_select(KEPT, found)
     renewed = {name: insert.excluded[name] for name in KEPT[2:]}

@@ -21,12 +21,12 @@ FEW = (
     (
         "ix_appeal_unendorsed",
         "is_open IS true AND duty_unendorsed IS true",
-        ["office_id", "due_at", "id"],
+        ["office_id", "is_open", "due_at", "id"],
     ),
     (
         "ix_appeal_details_asked",
         "is_open IS true AND details_asked IS true",
-        ["office_id", "due_at", "id"],
+        ["office_id", "is_open", "due_at", "id"],
     ),
     ("ix_appeal_open_urgency", "is_open IS true", ["urgency", "office_id", "due_at", "id"]),
 )
@@ -85,8 +85,7 @@ def upgrade() -> None:
     _index(
         "ix_unit_sight_duty",
         "unit_sight",
-        ["unit_id", "duty", "due_at", "warn_at", "appeal_id"],
-        "duty > 0",
+        ["unit_id", "duty", "due_at", "appeal_id", "warn_at", "is_open"],
     )
     op.drop_index("ix_appeal_recurred_at", "appeal")
     for name, where, columns in FEW:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
+from desk_ground import lay
 from sqlalchemy import select
 
 from cast import PEOPLE, Cast
@@ -17,32 +18,7 @@ from ledger.appeals.models import Appeal
 from ledger.appeals.queries import conditions_of, count_capped, facts_of, some
 from ledger.db import db, now
 from ledger.people.models import Person, Post
-from ledger_pages import move, statements
-
-STATES = ("registered", "accepted", "assigned", "answered", "reviewed", "confirmed", "closed")
-
-
-def lay(cast: Cast) -> dict[str, str]:
-    """One appeal in each state along the way, and some that want more attention."""
-    found = {state: cast.reach(state) for state in STATES}
-    found["police"] = cast.register(by="tang")
-    cast.accept(found["police"], urgency="critical")
-    cast.assign(found["police"], "police")
-    found["sent_back"] = cast.reach("answered")
-    cast.do(found["sent_back"], lambda a, at: a.send_back("缺照片", by=cast.actor("zhou"), at=at))
-    found["called_by_zhou"] = cast.reach("reviewed")
-    cast.call_back(found["called_by_zhou"], by="zhou")
-    found["recurred"] = cast.reach("closed")
-    cast.do(found["recurred"], lambda a, at: a.recur("又关了", by=cast.actor("tang"), at=at))
-    found["asked"] = cast.reach("registered")
-    cast.do(
-        found["asked"], lambda a, at: a.ask_details("哪个收费站？", by=cast.actor("zhou"), at=at)
-    )
-    found["late"] = cast.reach("assigned")
-    cast.do(found["late"], lambda a, at: a.sign_for(by=cast.actor("chen"), at=at))
-    at = now()
-    move(cast, found["late"], due_at=at - timedelta(days=2), warn_at=at - timedelta(days=3))
-    return found
+from ledger_pages import statements
 
 
 def numbers_on(page: str) -> set[str]:

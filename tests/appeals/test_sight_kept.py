@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from desk_ground import lay
 from sqlalchemy import delete, select, update
-from test_desk import lay
 
 from cast import PEOPLE, Cast
 from ledger.appeals import unit_sight
