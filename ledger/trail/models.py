@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
+from typing import cast
 
-from sqlalchemy import ForeignKey, Integer, String, Text, UniqueConstraint, select, text, update
+from sqlalchemy import (
+    ForeignKey,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from ..db import Base, Id, pk
@@ -115,10 +127,23 @@ def keep_serials(session: Session, held: Serials) -> None:
         session.execute(update(Serial).where(*here).values(last=last))
 
 
+_SERIAL = cast(Table, Serial.__table__)
+_STEP = (
+    update(_SERIAL)
+    .where(
+        _SERIAL.c.kind == bindparam("of_kind"),
+        _SERIAL.c.office_id == bindparam("of_office"),
+        _SERIAL.c.year == bindparam("of_year"),
+    )
+    .values(last=_SERIAL.c.last + 1)
+    .returning(_SERIAL.c.last)
+)
+
+
 def _step(session: Session, kind: str, office_id: int, year: int) -> int:
-    here = (Serial.kind == kind, Serial.office_id == office_id, Serial.year == year)
-    step = update(Serial).where(*here).values(last=Serial.last + 1).returning(Serial.last)
-    number = session.execute(step).scalar()
+    connection = session.connection()
+    here = {"of_kind": kind, "of_office": office_id, "of_year": year}
+    number: int | None = connection.execute(_STEP, here).scalar()
     if number is not None:
         return number
     # The first of its year: on PostgreSQL two may come at once, and one waits for the other. By
@@ -127,8 +152,9 @@ def _step(session: Session, kind: str, office_id: int, year: int) -> int:
         "INSERT INTO serial (kind, office_id, year, last) VALUES (:kind, :office, :year, 0)"
         " ON CONFLICT (kind, office_id, year) DO NOTHING"
     )
-    session.execute(insert, {"kind": kind, "office": office_id, "year": year})
-    return session.execute(step).scalar_one()
+    connection.execute(insert, {"kind": kind, "office": office_id, "year": year})
+    first: int = connection.execute(_STEP, here).scalar_one()
+    return first
 
 
 _known: dict[str, str] = {}
