@@ -198,7 +198,8 @@ class Handling(Intake):
             act.assignment.progress_at = at
             if planned_at is not None:
                 act.assignment.planned_at = planned_at
-            self.attachments.extend(attachments)
+            if files := list(attachments):
+                self.attachments.extend(files)
             self.end_clocks(at, "report", assignment=act.assignment)
 
     def answer(
@@ -231,7 +232,8 @@ class Handling(Intake):
             assignment.account = account
             assignment.public_reply = public_reply
             assignment.evidence = evidence
-            self.attachments.extend(files)
+            if files:
+                self.attachments.extend(files)
             self.state = "answered"
             self.answered_at = at
             self.outcome = outcome

@@ -12,11 +12,13 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import lazyload, load_only, selectinload
+from sqlalchemy.orm.attributes import get_history
 
 from ..db import db, writing
 from ..search import index
 from ..search.index import Texts
 from ..search.tokens import fold
+from ..trail.act import UNREAD
 from ..trail.models import ERASED
 from . import unit_sight
 
@@ -32,6 +34,8 @@ IDENTITY = ("appellant_name", "uscc", "plates")
 HIDDEN = ("appellant_name", "contact_name", "spot_name", "uscc", "phone", "spot_phone")
 """Of a confidential appeal, cut out of the free words too; and every single plate."""
 
+_TELLING = frozenset({*TOLD, *IDENTITY, *HIDDEN, "confidential", "external_orders"})
+
 SHORTEST = 2
 """Characters of what is cut out: a single one would cut words to pieces."""
 
@@ -41,10 +45,10 @@ BATCH = 500
 def is_due(appeal: AppealRecord) -> bool:
     """Whether anything the index holds is about to change. Asked before the flush."""
     state = inspect(appeal)
-    if not state.persistent:
-        return True
-    names = {*TOLD, *IDENTITY, *HIDDEN, "confidential", "external_orders"}
-    return any(state.attrs[name].history.has_changes() for name in names)
+    return not state.persistent or any(
+        get_history(appeal, name, UNREAD).has_changes()
+        for name in _TELLING - state.unmodified
+    )
 
 
 def put(appeal: AppealRecord) -> None:

@@ -125,8 +125,9 @@ class Intake(AppealRecord):
         appeal = cls._blank(known, office=office, by=by, at=at, firm=firm)
         with appeal.act("register", by=by, at=at, happened_at=happened_at) as act:
             act.begin_stream()
-            appeal.attachments.extend(attachments)
-            appeal.external_orders.extend(external_orders)
+            # Also where there are none: what was never set would be read back.
+            appeal.attachments = list(attachments)
+            appeal.external_orders = list(external_orders)
             if act.seat is not None:
                 appeal.registrar_unit_id = act.seat.unit_id
             appeal.start_clock("accept", at, "登记")
@@ -175,7 +176,8 @@ class Intake(AppealRecord):
             raise Invalid("words", "请填写补充内容或选择附件")
         with self.act("supplement", by=by, at=at, happened_at=happened_at) as act:
             act.texts["note"] = words
-            self.attachments.extend(files)
+            if files:
+                self.attachments.extend(files)
             if self.details_asked:
                 self.details_asked = False
                 self.details_question = ""

@@ -10,15 +10,15 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
-from sqlalchemy import Boolean, ForeignKey, Integer, String, Text, select
+from sqlalchemy import Boolean, ForeignKey, Integer, String, Text, inspect, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..catalogue.queries import catalogue
 from ..config import SHANGHAI
 from ..db import COMMITTED, DERIVED, Base, Id, Secret, code, db, keyring, pk
 from ..deadlines import clocks
-from ..deadlines.limits import POLICY, Rule, match
-from ..deadlines.queries import caps_in_force, limits_in_force, load_calendar
+from ..deadlines.limits import POLICY, Rule
+from ..deadlines.queries import caps_in_force, load_calendar, rule_in_force
 from ..firms import phones
 from ..firms.models import FirmLiaison
 from ..people.actor import Actor
@@ -212,9 +212,10 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         self._settle_indexes()
         self._index_due = indexing.is_due(self)
         self._sight_due = unit_sight.is_due(self)
-        for attachment in self.attachments:
-            if attachment.entry_seq is None:
-                attachment.entry_seq = (self.version or 0) + 1
+        if "attachments" not in inspect(self).unloaded:  # else none was added
+            for attachment in self.attachments:
+                if attachment.entry_seq is None:
+                    attachment.entry_seq = (self.version or 0) + 1
         if self.number is None:
             year = at.astimezone(SHANGHAI).year
             last = next_serial(db.session(), "appeal", self.office_id, year)
@@ -243,15 +244,19 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         self.due_stage = running.stage if running else ""
 
     def _settle_indexes(self) -> None:
-        ring = keyring()
+        ring, unmodified = keyring(), inspect(self).unmodified
         # What was erased by law is found by nothing any more.
-        number, tail = _standing(self.phone), ""
-        if number:
-            tail = phones.tail(number)
-        self.phone_index = ring.blind(number, phones.PHONE) if number else None
-        self.phone_tail_index = ring.blind(tail, phones.PHONE_TAIL) if tail else None
-        spot = _standing(self.spot_phone)
-        self.spot_phone_index = ring.blind(spot, phones.PHONE) if spot else None
+        if "phone" not in unmodified:
+            number, tail = _standing(self.phone), ""
+            if number:
+                tail = phones.tail(number)
+            self.phone_index = ring.blind(number, phones.PHONE) if number else None
+            self.phone_tail_index = ring.blind(tail, phones.PHONE_TAIL) if tail else None
+        if "spot_phone" not in unmodified:
+            spot = _standing(self.spot_phone)
+            self.spot_phone_index = ring.blind(spot, phones.PHONE) if spot else None
+        if "plates" in unmodified:
+            return
         wanted = dict.fromkeys(_standing(self.plates).split())
         if wanted.keys() != {row.plate for row in self.plate_rows}:
             for row in list(self.plate_rows):
@@ -293,7 +298,7 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
 
     def may(self, verb: str, by: Actor, at: datetime) -> Verdict:
         """Whether `by` may do `verb` now; what buttons, guards and machines all ask."""
-        return lifecycle.may(verb, self.facts(at), by)
+        return lifecycle.may(verb, self.facts(at, by), by)
 
     def act(
         self,
@@ -335,8 +340,7 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
 
     def rule(self, at: datetime) -> tuple[int | None, Rule]:
         """The row of limits that applies, and its version."""
-        version, rules = limits_in_force(at)
-        return version, match(rules, self.channel, self.kind, self._category_path(), self.urgency)
+        return rule_in_force(at, self.channel, self.kind, self._category_path(), self.urgency)
 
     def _category_path(self) -> tuple[str, ...]:
         """POLICY first where it waits for a policy or another region, then the codes downwards."""

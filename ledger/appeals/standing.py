@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from ..config import SHANGHAI
 from ..db import config
 from ..deadlines.queries import caps_in_force, load_calendar
+from ..people.actor import Actor
+from ..people.directory import directory
 from . import lifecycle
 from .lifecycle import OPEN_ASSIGNMENT, Facts, Held
 
@@ -55,11 +57,11 @@ class Given:
         return self.signed_at is not None
 
     def held(self) -> Held:
-        """As the table of acts sees it. Its unit must be loaded."""
+        """As the table of acts sees it."""
         return Held(
             id=self.id,
             unit_id=self.unit_id,
-            unit_path=self.unit.path,
+            unit_path=directory().units[self.unit_id].path,
             part=self.part,
             state=self.state,
             upheld_return=self.release_reason == "return_upheld",
@@ -136,20 +138,23 @@ class Standing(Generic[A, D]):
         ]
         return max(leads, key=lambda a: (a.round, a.assigned_at), default=None)
 
-    def facts(self, at: datetime) -> Facts:
-        """What the table must know, as of `at`."""
+    def facts(self, at: datetime, by: Actor | None = None) -> Facts:
+        """What the table must know, as of `at`; of one actor alone, what can matter to him."""
         local = at.astimezone(SHANGHAI)
         hours = load_calendar().working_hours(local.date())
-        persons = {self.registrar_id, *self._liaisons(local.date())}
+        persons = {self.registrar_id}
+        if by is None or "liaison" in by.roles:
+            persons.update(self._liaisons(local.date()))
+        orders = self.external_orders if by is None or by.kind != "person" else ()
         return Facts(
             state=self.state,
             office_id=self.office_id,
-            office_region=self.office.region_code,
+            office_region=directory().units[self.office_id].region_code,
             registrar_id=self.registrar_id,
             ever_accepted=self.accepted_at is not None,
             urgency=self.urgency,
             off_hours=not any(opens <= at < closes for opens, closes in hours),
-            source_systems=frozenset(o.source_system for o in self.external_orders),
+            source_systems=frozenset(order.source_system for order in orders),
             known_to=frozenset(persons - {None}),
             known_to_units=frozenset({self.registrar_unit_id} - {None}),
             assignments=tuple(a.held() for a in self.assignments),

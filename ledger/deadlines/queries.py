@@ -16,7 +16,7 @@ from ledger.catalogue.models import Category, Channel
 from ledger.db import config, db, mark_of
 
 from .calendar import DEFAULT_HOURS, Calendar
-from .limits import POLICY, Caps, Rule
+from .limits import POLICY, Caps, Rule, match
 from .models import CalendarDay, CalendarYear, LimitVersion, OfficeHours
 
 Found = TypeVar("Found")
@@ -126,6 +126,18 @@ def limits_in_force(at: datetime) -> tuple[int, tuple[Rule, ...]]:
     """The version's id and its rules."""
     version = version_in_force(at)
     return version.version_id, version.rules
+
+
+def rule_in_force(
+    at: datetime, channel: str, kind: str, category_path: tuple[str, ...], urgency: str
+) -> tuple[int, Rule]:
+    """The version's id, and the line of its table that applies (see `limits.match`)."""
+    version = version_in_force(at)
+    key = " ".join(
+        ("rule", str(version.version_id), channel, kind, urgency, "/".join(category_path))
+    )
+    rule = _keep(key, lambda: match(version.rules, channel, kind, category_path, urgency))
+    return version.version_id, rule
 
 
 def caps_in_force(at: datetime) -> Caps:
