@@ -29,6 +29,7 @@ from .models import Appeal
 from .pages import blueprint
 from .queries import entries_of
 from .record import Invalid, Refused
+from .show_queries import stands
 from .show_views import Panel, address, article, found, loaded_panels, panel, read, trail
 
 AT_ONCE = timedelta(minutes=2)
@@ -67,37 +68,75 @@ def form(number: str, verb: str) -> ResponseReturnValue:
 @blueprint.post("/<number>/<any({}):verb>".format(", ".join(f"'{url}'" for url in BY_URL)))
 def do(number: str, verb: str) -> ResponseReturnValue:
     act, at, actor = _act(verb), now(), current_actor()
-    appeal = read(number, actor, at)
+    appeal = found(number, actor, at)
     form = acts.form_of(act, Drawing(appeal, actor, at), typed=True)
-    verdict = acts.may(act, appeal, appeal.facts(at), actor)
-    if not verdict:
-        if _is_second_click(act, form, appeal, actor, at):
-            return _done(act, appeal, actor, at)
-        return _refused(act, form, [], number, actor, Refused(verdict.status, verdict.reason))
     sound = form.validate()
+    if not sound or len(act.verbs) > 1 or _brings_files(form):
+        # Else the verb's own guard says the same, and needs to be asked once only.
+        verdict = acts.may(act, appeal, appeal.facts(at, actor), actor)
+        if not verdict:
+            if _is_second_click(act, form, appeal, actor, at):
+                return _done(act, appeal, actor, at)
+            refused = Refused(verdict.status, verdict.reason)
+            return _refused(act, form, [], number, actor, refused)
     taken: list[Taken] = []
     if "files" in form:
         taken, problems = take_files(form.files)
         sound = _weigh_files(form, taken, sound) and not problems
     if not sound:
-        return _wrong(act, form, taken, appeal, actor, at)
+        return _wrong(act, form, taken, read(number, actor, at), actor, at)
     store(taken)
+    _read_ahead(appeal)
     try:
         with writing() as at:
-            locked, others = _locked(number, act, form, actor, at)
-            doing = Doing(locked, form, actor, at, form.seen_version, taken, others)
-            if not _is_second_click(act, form, locked, actor, at):
+            appeal, others = _locked(appeal, act, form, actor, at)
+            doing = Doing(appeal, form, actor, at, form.seen_version, taken, others)
+            # A note may be made twice; of all else the table of acts tells, and is asked anyway.
+            if not (act.is_note and _is_second_click(act, form, appeal, actor, at)):
                 act.run(doing)
                 db.session.commit()
-    except Invalid as invalid:
-        _note(form, invalid)
-        return _wrong(act, form, taken, read(number, actor, at), actor, at)
-    except Refused as refused:
-        return _refused(act, form, taken, number, actor, refused)
-    except StaleForm:
-        return _stale(act, form, taken, number, actor)
+    except (Invalid, Refused, StaleForm) as problem:
+        shown = read(number, actor, at)
+        if not _is_second_click(act, form, shown, actor, at):
+            return _not_done(act, form, taken, shown, actor, problem)
+        forget(taken)
+        return _done(act, shown, actor, at)
     forget(taken)
-    return _done(act, read(number, actor, at), actor, at)
+    return _done(act, appeal, actor, at)
+
+
+def _brings_files(form: ActForm) -> bool:
+    """Whether files are to be taken in, which is done before the verb asks who may."""
+    return "files" in form and bool(
+        form["files"].data or request.form.get(f"{form['files'].name}-kept")
+    )
+
+
+def _read_ahead(appeal: Appeal) -> None:
+    """What most verbs ask for, so that it need not be read under the write lock; and the end of
+    reading, by a commit, after which it stays in hand."""
+    _ = appeal.assignments, appeal.deadlines
+    db.session.commit()
+
+
+def _not_done(
+    act: Act,
+    form: ActForm,
+    taken: Sequence[Taken],
+    appeal: Leaf,
+    actor: Actor,
+    problem: Invalid | Refused | StaleForm,
+) -> ResponseReturnValue:
+    if isinstance(problem, Invalid):
+        # A verb may look at what it was handed before it asks who handed it.
+        verdict = acts.may(act, appeal, appeal.facts(now(), actor), actor)
+        if verdict:
+            _note(form, problem)
+            return _wrong(act, form, taken, appeal, actor, now())
+        problem = Refused(verdict.status, verdict.reason)
+    if isinstance(problem, Refused):
+        return _refused(act, form, taken, appeal.number, actor, problem)
+    return _stale(act, form, taken, appeal.number, actor)
 
 
 def _weigh_files(form: ActForm, taken: Sequence[Taken], sound: bool) -> bool:
@@ -110,13 +149,17 @@ def _weigh_files(form: ActForm, taken: Sequence[Taken], sound: bool) -> bool:
 
 
 def _locked(
-    number: str, act: Act, form: ActForm, actor: Actor, at: datetime
+    appeal: Appeal, act: Act, form: ActForm, actor: Actor, at: datetime
 ) -> tuple[Appeal, dict[str, Appeal]]:
     """The appeal and whatever else the act names, their rows locked in ascending id."""
+    number = appeal.number
     named = acts.master_named(form) if "master" in form else ""
     if not named or named == number:
-        appeal = found(number, actor, at, lock=True)
+        if not stands(appeal):
+            db.session.expire_all()
+            appeal = found(number, actor, at, lock=True)
         return appeal, {named: appeal} if named else {}
+    db.session.expire_all()
     rows = {number: found(number, actor, at)}
     other = acts.another(named, actor, at)
     if other is not None:
@@ -270,14 +313,14 @@ def _answer(
     return make_response(render_template("appeals/act.html", **context), status)
 
 
-def _done(act: Act, appeal: Leaf, actor: Actor, at: datetime) -> Response:
+def _done(act: Act, appeal: Leaf | Appeal, actor: Actor, at: datetime) -> Response:
     """The article anew for htmx, with the news for the screen reader; a 303 for a plain browser."""
     said = f"{act.done_words}。{appeal.label}现为“{appeal.state_label}”。"
     if not wants_fragment():
         flash(said, "success")
         return see_other(address(appeal.number))
     keep = [code for code in loaded_panels() if code != act.code]
-    context = article(appeal, actor, at, keep=keep, said=said)
+    context = article(read(appeal.number, actor, at), actor, at, keep=keep, said=said)
     body = render_template("appeals/_appeal.html", **context)
     response = make_response(body + render_template("appeals/show/_said.html", said=said))
     response.headers["HX-Replace-Url"] = address(appeal.number)

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, func, or_, select
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import defaultload, lazyload, selectinload
 
 from ..catalogue.queries import catalogue
 from ..config import SHANGHAI
@@ -70,7 +70,14 @@ COUNT_CAP = 1000
 def find(number: str, actor: Actor, at: datetime, *, lock: bool = False) -> Appeal | None:
     """The appeal with this number if `actor` may see it; for a verb with its row locked."""
     day = at.astimezone(SHANGHAI).date()
-    wanted = select(Appeal).where(Appeal.number == number, visible_to(actor, day))
+    wanted = (
+        select(Appeal)
+        .where(Appeal.number == number, visible_to(actor, day))
+        # What is mostly wanted of units the directory knows.
+        .options(
+            lazyload(Appeal.office), defaultload(Appeal.assignments).lazyload(Assignment.unit)
+        )
+    )
     if lock:
         # A verb settles all of them; a page reads each as it comes to it, and not every one.
         wanted = (
