@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from sqlalchemy import (
     Boolean,
@@ -11,8 +11,10 @@ from sqlalchemy import (
     Index,
     Integer,
     String,
+    Table,
     Text,
     UniqueConstraint,
+    insert,
     select,
     text,
 )
@@ -257,6 +259,14 @@ class Submission(Base):
         """What that person sent with that token before."""
         return db.session.scalar(
             select(Submission).where(Submission.person_id == person_id, Submission.token == token)
+        )
+
+    @staticmethod
+    def note(person_id: int, token: str, digest: str, result: str, at: datetime) -> None:
+        """Raises IntegrityError where another was first: nothing of this one may stay then."""
+        db.session.connection().execute(
+            insert(cast(Table, Submission.__table__)),
+            {"person_id": person_id, "token": token, "digest": digest, "result": result, "at": at},
         )
 
 

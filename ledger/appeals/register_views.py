@@ -23,13 +23,12 @@ from ..deadlines import clocks
 from ..deadlines.queries import load_calendar
 from ..firms import names
 from ..firms.models import Firm
-from ..firms.queries import find as find_firm
 from ..firms.queries import named
-from ..firms.queries import regions as regions_with_units
 from ..people.acting import current_actor
 from ..people.actor import Actor, Seat
+from ..people.directory import directory
 from ..people.models import Unit
-from ..people.regions import covers, region_name
+from ..people.regions import region_name
 from ..people.roles import label as role_label
 from ..web import Conflict, NotFound, Refused, see_other
 from . import attachment_views, lifecycle, record
@@ -81,7 +80,11 @@ def _own_region(seat: Seat | None) -> str:
 def _regions(seat: Seat | None) -> list[tuple[str, str]]:
     """The seat's own region, and those within it that have units."""
     own = _own_region(seat)
-    codes = {own, *(code for code in regions_with_units() if covers(own, code))}
+    return directory().keep(("regions within", own), lambda: _regions_within(own))
+
+
+def _regions_within(own: str) -> list[tuple[str, str]]:
+    codes = {own, *(unit.region_code for unit in directory().within([own]))}
     return [(code, region_name(code) or code) for code in sorted(codes)]
 
 
@@ -125,35 +128,34 @@ def _register(form: RegisterForm, actor: Actor, seat: Seat | None) -> ResponseRe
         sound = form.validate_against(firm) and sound
     if not sound or problems:
         return _page(form, seat, 422, taken=taken, firm=firm)
-    firm_id = firm.id if firm else _meant(form)
-    office = office_for(form.region_code.data)
-    if office is None:
+    linked = firm or _meant(form)
+    nearest = office_for(form.region_code.data)
+    if nearest is None:
         raise Conflict("所属地区还没有牵头办公室，暂不能登记。请联系系统管理员设置。")
-    office_id = office.id
+    office = db.session.get_one(Unit, nearest.id)
     store(taken)
+    # What was read stays in hand, and need not be read again under the write lock.
+    db.session.commit()
     try:
         with writing() as at:
-            submission = Submission(
-                person_id=actor.id, token=form.token.data, digest=_digest(), at=at
-            )
-            db.session.add(submission)
-            db.session.flush()
             order = form.order
             if order is not None and (twin := _order_twin(*order)) is not None:
                 raise record.Invalid("order_number", _twin_words(twin, actor, at))
-            linked = db.session.get(Firm, firm_id) if firm_id else None
             appeal = Appeal.register(
                 form.registration(at, linked),
-                office=db.session.get_one(Unit, office_id),
+                office=office,
                 by=actor,
                 at=at,
                 firm=linked,
                 attachments=to_rows(taken, actor, at),
                 external_orders=_orders(order, form.received_at.data or at),
             )
-            submission.result = appeal.number
+            Submission.note(actor.id or 0, form.token.data, _digest(), appeal.number, at)
             db.session.commit()
     except record.Invalid as invalid:
+        earlier = Submission.of(actor.id or 0, form.token.data)
+        if earlier is not None:
+            return _sent_before(earlier, form, seat, taken)
         _blame(form, invalid)
         return _page(form, seat, 422, taken=taken, firm=_chosen(form))
     except record.Refused as refused:
@@ -176,10 +178,10 @@ def _chosen(form: RegisterForm) -> Firm | None:
     """The firm that was picked; None where none was, or where it is no longer there."""
     if form.firm_id.errors or not form.firm_id.data:
         return None
-    return find_firm(int(form.firm_id.data))
+    return db.session.get(Firm, int(form.firm_id.data))
 
 
-def _meant(form: RegisterForm) -> int | None:
+def _meant(form: RegisterForm) -> Firm | None:
     """The one firm of exactly this code or name, where nobody was asked to pick.
 
     Without JavaScript nothing offers itself; where it was offered and declined, `firm_id` comes
@@ -188,10 +190,9 @@ def _meant(form: RegisterForm) -> int | None:
     if "firm_id" in request.form or form.appellant_type.data not in ("firm", "sole_trader"):
         return None
     if code := names.clean_uscc(form.uscc.data or ""):
-        known = Firm.with_uscc(code)
-        return known.id if known is not None else None
+        return Firm.with_uscc(code)
     same = [firm for firm in named(form.appellant_name.data or "") if firm.active]
-    return same[0].id if len(same) == 1 else None
+    return same[0] if len(same) == 1 else None
 
 
 def _orders(order: tuple[str, str] | None, received_at: datetime) -> list[ExternalOrder]:
