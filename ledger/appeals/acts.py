@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from ..catalogue.queries import catalogue
@@ -86,6 +86,10 @@ def _on_its_words(_drawing: Drawing) -> None:
     return None
 
 
+def _no_words(_drawing: Drawing) -> Mapping[str, str]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Act:
     """A row of the table.
@@ -103,7 +107,10 @@ class Act:
     prefill: Draw = _nothing
     depends: Depends = _on_nothing
     """What of the appeal a fresh form shows, beside catalogue and directory: drawn once for all
-    that are alike. None where it holds words, which nobody keeps."""
+    that are alike. None where it holds words in many fields."""
+
+    words: Callable[[Drawing], Mapping[str, str]] = _no_words
+    """The words in a fresh form that is drawn once: they are put in afterwards, and not kept."""
 
     done: str = ""
     hint: str = ""
@@ -212,26 +219,20 @@ def _prefill_acceptance(form: Any, drawing: Drawing) -> None:
 
 
 def _offer_units(form: Any, drawing: Drawing) -> None:
-    region = directory().units[drawing.appeal.office_id].region_code
-    day = drawing.at.astimezone(SHANGHAI).date()
-    form.unit_id.choices = directory().keep(
-        ("units offered", region, day), lambda: _units_offered(region, day)
-    )
-
-
-def _units_offered(region: str, day: date) -> dict[str, list[tuple[str, str]]]:
     """Those of the owner's region that handle, who has somebody to sign first."""
+    office = drawing.appeal.office
+    day = drawing.at.astimezone(SHANGHAI).date()
     handles = lifecycle.BY_CODE["sign_for"]
     roles = {who.role for who in handles.by}
     staffed = people.staffed_units(day, roles)
     ready: list[tuple[str, str]] = []
     others: list[tuple[str, str]] = []
-    for unit in directory().within([region], active_only=True):
-        if unit.is_office and unit.region_code == region:
+    for unit in directory().within([office.region_code], active_only=True):
+        if unit.is_office and unit.region_code == office.region_code:
             continue
         row = (str(unit.id), unit.name)
         (ready if unit.id in staffed else others).append(row)
-    return {"有经办人的单位": ready, "其他单位（尚无经办人）": others}
+    form.unit_id.choices = {"有经办人的单位": ready, "其他单位（尚无经办人）": others}
 
 
 def usual_lead(drawing: Drawing) -> str:
@@ -289,8 +290,13 @@ def _offer_masters(form: Any, drawing: Drawing) -> None:
 
 
 def _prefill_signing(form: Any, drawing: Drawing) -> None:
-    form.handler_name.data = drawing.actor.name
-    form.handler_phone.data = people.phone_of(drawing.actor.id)
+    for name, words in _words_of_signing(drawing).items():
+        form[name].data = words
+
+
+def _words_of_signing(drawing: Drawing) -> Mapping[str, str]:
+    phone = people.phone_of(drawing.actor.id)
+    return {"handler_name": drawing.actor.name, "handler_phone": phone}
 
 
 def _offer_outcomes(form: Any, _drawing: Drawing) -> None:
@@ -316,6 +322,16 @@ def _offer_review(form: Any, drawing: Drawing) -> None:
     outcome = catalogue().outcomes.get(drawing.appeal.outcome)
     if (outcome is None or not outcome.holds) and "hold_review_on" in form:
         del form.hold_review_on
+
+
+def _on_review(drawing: Drawing) -> tuple[Any, ...]:
+    outcome = catalogue().outcomes.get(drawing.appeal.outcome)
+    holds = outcome is not None and outcome.holds
+    return (holds, *_on_day(drawing))
+
+
+def _words_of_review(drawing: Drawing) -> Mapping[str, str]:
+    return {"public_reply": drawing.appeal.public_reply}
 
 
 def _prefill_review(form: Any, drawing: Drawing) -> None:
@@ -618,7 +634,7 @@ def _corrected(name: str, box: Any) -> object:
 
 _ROWS: tuple[Act, ...] = (
     Act("sign_for", "签收", ("sign_for",), forms.SignForm, _sign_for,
-        prefill=_prefill_signing, depends=_on_its_words,
+        prefill=_prefill_signing, words=_words_of_signing,
         fold=frozenset({"handler_name", "handler_phone"}), at_once=True),
     Act("accept_and_assign", "受理并交办", ("accept", "assign"), forms.AcceptAndAssignForm,
         _accept_and_assign, offer=_offer_both, prefill=_prefill_both, depends=_on_both,
@@ -634,10 +650,11 @@ _ROWS: tuple[Act, ...] = (
         offer=_offer_outcomes, prefill=_prefill_answer, depends=_on_answer,
         done="已提交办结反馈，待办公室审核"),
     Act("review", "审核通过", ("review",), forms.ReviewForm, _review,
-        offer=_offer_review, prefill=_prefill_review, depends=_on_its_words),
+        offer=_offer_review, prefill=_prefill_review, depends=_on_review,
+        words=_words_of_review),
     Act("review_and_call_back", "审核通过并回访", ("review", "call_back"),
         forms.ReviewAndCallBackForm, _review_and_call_back,
-        prefill=_prefill_review, depends=_on_its_words, done="已审核并回访",
+        prefill=_prefill_review, words=_words_of_review, done="已审核并回访",
         fold=frozenset({"public_reply", "note"})),
     Act("send_back", "退回重报", ("send_back",), forms.SendBackForm, _send_back,
         offer=_offer_reasons("send_back"), tone="danger"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple, cast
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
+from markupsafe import escape
 
 from ledger import access
 
@@ -196,15 +198,27 @@ MOST_BODIES = 200
 
 def _kept_body(act: Act, like: tuple[Any, ...], drawing: Drawing) -> str:
     """The fields of a fresh form: drawing them takes longer than all the rest of the page."""
+    words = {name: said for name, said in act.words(drawing).items() if said}
     bodies: dict[Any, str] = directory().keep("bodies of forms", dict)
-    key = (catalogue().mark, act.code, like)
+    key = (catalogue().mark, act.code, like, *words)
     found = bodies.get(key)
     if found is None:
         if len(bodies) >= MOST_BODIES:
             bodies.clear()
-        shown = _filled(act, acts.form_of(act, drawing, typed=False), ANY_NUMBER)
+        form = acts.form_of(act, drawing, typed=False)
+        for name in words:
+            form[name].data = _PLACE.format(name)
+        shown = _filled(act, form, ANY_NUMBER)
         found = bodies[key] = render_template("appeals/show/_fields.html", opened=shown)
-    return found.replace(f'"{ANY_NUMBER}/', f'"{address(drawing.appeal.number)}/')
+    found = found.replace(f'"{ANY_NUMBER}/', f'"{address(drawing.appeal.number)}/')
+    parts = _PLACES.split(found)
+    parts[1::2] = [escape(words[name]) for name in parts[1::2]]
+    return "".join(parts)
+
+
+_PLACE = "\x02{}\x03"
+_PLACES = re.compile("\x02([a-z_]+)\x03")
+"""Where the words of one appeal go; characters that no choice of a catalogue can hold."""
 
 
 def _filled(act: Act, form: ActForm, at_address: str, **more: Any) -> Panel:
