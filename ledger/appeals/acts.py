@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from ..catalogue.queries import catalogue
@@ -219,20 +219,26 @@ def _prefill_acceptance(form: Any, drawing: Drawing) -> None:
 
 
 def _offer_units(form: Any, drawing: Drawing) -> None:
-    """Those of the owner's region that handle, who has somebody to sign first."""
-    office = drawing.appeal.office
+    region = directory().units[drawing.appeal.office_id].region_code
     day = drawing.at.astimezone(SHANGHAI).date()
+    form.unit_id.choices = directory().keep(
+        ("units offered", region, day), lambda: _units_offered(region, day)
+    )
+
+
+def _units_offered(region: str, day: date) -> dict[str, list[tuple[str, str]]]:
+    """Those of the owner's region that handle, who has somebody to sign first."""
     handles = lifecycle.BY_CODE["sign_for"]
     roles = {who.role for who in handles.by}
     staffed = people.staffed_units(day, roles)
     ready: list[tuple[str, str]] = []
     others: list[tuple[str, str]] = []
-    for unit in directory().within([office.region_code], active_only=True):
-        if unit.is_office and unit.region_code == office.region_code:
+    for unit in directory().within([region], active_only=True):
+        if unit.is_office and unit.region_code == region:
             continue
         row = (str(unit.id), unit.name)
         (ready if unit.id in staffed else others).append(row)
-    form.unit_id.choices = {"有经办人的单位": ready, "其他单位（尚无经办人）": others}
+    return {"有经办人的单位": ready, "其他单位（尚无经办人）": others}
 
 
 def usual_lead(drawing: Drawing) -> str:
