@@ -22,7 +22,6 @@ from ..appeals.models import Appeal
 from ..appeals.parts import ExternalOrder
 from ..appeals.plates import PlateError
 from ..appeals.plates import read as read_plates
-from ..appeals.record import Invalid
 from ..catalogue.queries import Catalogue, catalogue
 from ..catalogue.words import APPELLANT_TYPES, KINDS, URGENCIES
 from ..config import SHANGHAI
@@ -196,7 +195,26 @@ class Batch:
                 ExternalOrder.source_system == self.source, ExternalOrder.order_number.in_(keys)
             )
         )
-        return {o.order_number: Standing(o.matter_digest, o.appeal_id) for o in found}
+        standing = {o.order_number: Standing(o.matter_digest, o.appeal_id) for o in found}
+        return {**self._under_other_names(items), **standing}
+
+    def _under_other_names(self, items: Sequence[BatchRow]) -> dict[str, Standing]:
+        """Rows whose code the register has under another name: a person must say who is meant."""
+        codes = {i.known.uscc for i in items if i.known.uscc and i.known.appellant_type in _FIRMS}
+        if not codes:
+            return {}
+        named = select(Firm.uscc, Firm.name, Firm.name_folded).where(Firm.uscc.in_(sorted(codes)))
+        firms = {row.uscc: row for row in db.session.execute(named)}
+        found = {}
+        for item in items:
+            firm = firms.get(item.known.uscc)
+            name = names.fold(item.known.appellant_name)
+            if firm is not None and name and name != firm.name_folded:
+                found[item.key] = Standing(
+                    matter="",
+                    clash=f"统一社会信用代码{firm.uscc}已登记在“{firm.name}”名下，与所填名称不一致",
+                )
+        return found
 
     def prepare(self, items: Sequence[BatchRow]) -> None:
         self.office = db.session.get_one(Unit, self.office_id)
@@ -230,14 +248,7 @@ class Batch:
         if not known.uscc:
             firm = self.firms.named(known.appellant_name, "")
             return firm if firm is not None and firm.active else None
-        firm = self.firms.named("", known.uscc)
-        name = names.fold(known.appellant_name)
-        if firm is not None and name and name != firm.name_folded:
-            raise Invalid(
-                "appellant_name",
-                f"统一社会信用代码{known.uscc}已登记在“{firm.name}”名下，与所填名称不一致，请核对",
-            )
-        return firm
+        return self.firms.named("", known.uscc)
 
     def _appellant(self, cells: Mapping[str, str]) -> tuple[str, str]:
         name = _line(cells, "appellant", 200)
