@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from html import unescape
 
+import openpyxl
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
@@ -290,6 +291,30 @@ def test_only_the_office_imports(cast: Cast) -> None:
 def test_the_old_address_leads_to_the_new_page(cast: Cast) -> None:
     answer = cast.client("zhou").get("/imports/orders")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/imports/?kind=orders")
+
+
+def test_a_template_is_filled_in_and_sent_back_by_a_liaison(cast: Cast) -> None:
+    answer = cast.client("lin").get("/imports/blank/batch")
+    assert answer.status_code == 200
+    assert "attachment" in answer.headers["Content-Disposition"]
+    book = openpyxl.load_workbook(io.BytesIO(answer.data))
+    sheet = book.worksheets[0]
+    head = [cell.value for cell in sheet[1]]
+    told = {"诉求主体": "寻乌县顺达物流有限公司", "诉求内容": "园区路面破损，货车绕行。"}
+    for name, value in told.items():
+        sheet.cell(2, head.index(name) + 1, value)
+    stream = io.BytesIO()
+    book.save(stream)
+    result = take(cast, stream.getvalue(), "lin", kind="batch", channel="visit")
+    text = page(cast, result, "lin")
+    assert "新登记1件" in text, text[text.index("<h1>") :]
+    assert appeals(cast) == 1
+    for who, code, status in (
+        ("lin", "orders", 404),
+        ("zhou", "nothing", 404),
+        ("shen", "batch", 403),
+    ):
+        assert cast.client(who).get(f"/imports/blank/{code}").status_code == status
 
 
 # -- what nobody took in ---------------------------------------------------------------------
