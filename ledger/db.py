@@ -218,36 +218,74 @@ def mark_of(name: str) -> str:
 class Reader:
     """Columns of one table by its ids, past the ORM and the compiler, whose share of a list's time
     would be the larger: the statement is the same for ever, and what it gives are plain tuples
-    with names."""
+    with names.
+
+    Rows with a version are kept by it: of a list that is looked at again most have not changed.
+    """
 
     def __init__(
-        self, columns: Sequence[InstrumentedAttribute[Any]], most: int, beside: Sequence[str] = ()
+        self,
+        columns: Sequence[InstrumentedAttribute[Any]],
+        most: int,
+        beside: Sequence[str] = (),
+        version: InstrumentedAttribute[int] | None = None,
+        keep: int = 4000,
     ) -> None:
         """`columns`: the id first. `most` ids are asked for at once. `beside`: names of what is
-        known of each row already."""
-        self._columns = columns
-        self._most = most
-        self._ready: dict[str, tuple[str, list[Any]]] = {}
+        known of each row already. `version`: a column that is new with every change of the row;
+        `keep`: so many rows are kept by it."""
+        self._whole = _Fixed(columns, most)
+        self._versions = None if version is None else _Fixed([columns[0], version], most)
+        self._keep = keep
         made: Any = namedtuple("Read", [*(c.key for c in columns), *beside])  # type: ignore[misc]
         self._made = made._make
 
     def __call__(self, wanted: Sequence[Sequence[Any]]) -> list[Any]:
         """The rows in the order in which they are `wanted`: each an id, and what is known of it.
         Those that are gone are left out."""
+        ids = [one[0] for one in wanted]
+        found = self._current(ids)
+        return [self._made((*found[one[0]], *one[1:])) for one in wanted if one[0] in found]
+
+    def _current(self, ids: list[int]) -> dict[int, tuple[Any, ...]]:
+        if self._versions is None or not ids:
+            return {row[0]: row for row in self._whole(ids)}
+        shelf: dict[Any, dict[Any, Any]] = current_app.extensions.setdefault("ledger.rows", {})
+        kept = shelf.setdefault(self, {})
+        if len(kept) > self._keep:
+            kept.clear()
+        keys = self._versions(ids)
+        missing = [key[0] for key in keys if key not in kept]
+        if missing:
+            by_id = {key[0]: key for key in keys}
+            for row in self._whole(missing):
+                kept[by_id[row[0]]] = row
+        return {key[0]: kept[key] for key in keys if key in kept}
+
+
+class _Fixed:
+    """A statement for some ids that is compiled once."""
+
+    def __init__(self, columns: Sequence[InstrumentedAttribute[Any]], most: int) -> None:
+        self._columns = columns
+        self._most = most
+        self._ready: dict[str, tuple[str, list[Any]]] = {}
+
+    def __call__(self, ids: list[int]) -> list[tuple[Any, ...]]:
         connection = db.session.connection()
         statement, processors = self._prepared(connection.dialect)
-        found: dict[int, list[Any]] = {}
-        for start in range(0, len(wanted), self._most):
-            ids = [one[0] for one in wanted[start : start + self._most]]
-            asked: tuple[Any, ...] = (ids,)
+        found: list[tuple[Any, ...]] = []
+        for start in range(0, len(ids), self._most):
+            some = ids[start : start + self._most]
+            asked: tuple[Any, ...] = (some,)
             if connection.dialect.name == "sqlite":
-                asked = (*ids, *[ids[-1]] * (self._most - len(ids)))
+                asked = (*some, *[some[-1]] * (self._most - len(some)))
             for raw in connection.exec_driver_sql(statement, asked).all():
                 row = list(raw)
                 for place, process in processors:
                     row[place] = process(row[place])
-                found[row[0]] = row
-        return [self._made([*found[one[0]], *one[1:]]) for one in wanted if one[0] in found]
+                found.append(tuple(row))
+        return found
 
     def _prepared(self, dialect: Dialect) -> tuple[str, list[Any]]:
         if dialect.name not in self._ready:

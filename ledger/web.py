@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 from urllib.parse import urlsplit
@@ -64,6 +64,9 @@ CSP = (
 )
 
 csrf = CSRFProtect()
+
+_SLOT = "<token>"
+"""Where the token goes in a head that is kept for many requests; no escaped text can hold it."""
 
 
 # --- what went wrong, in Chinese ---------------------------------------------------------------
@@ -786,11 +789,28 @@ def init_app(app: Flask) -> None:
         """The file's address, which changes with its content."""
         return _asset(request.script_root, path)
 
+    @lru_cache(maxsize=512)
+    def _head(who: Any, items: Any, office: str) -> tuple[str, str]:
+        upper, _, lower = render_template(
+            "_head.html", who=who, items=items, office=office
+        ).partition(_SLOT)
+        return upper, lower
+
+    def page_head() -> tuple[str, str]:
+        """What stands before and after the token of the form by which one signs out."""
+        signed_in: Any = jinja.globals["signed_in"]
+        nav_items: Any = jinja.globals["nav_items"]
+        who = signed_in()
+        known = (who[0], tuple(who[1])) if who else None
+        return _head(known, tuple(nav_items()) if who else (), office_name())
+
     jinja = app.jinja_env
     jinja.undefined = StrictUndefined
     jinja.trim_blocks = jinja.lstrip_blocks = True
     jinja.filters.update(shanghai=shanghai, day=day, moment_words=moment_words)
-    jinja.globals.update(asset=asset, office_line=office_line, office_name=office_name)
+    jinja.globals.update(
+        asset=asset, office_line=office_line, office_name=office_name, page_head=page_head
+    )
     jinja.globals.setdefault("nav_items", list)
     jinja.globals.setdefault("signed_in", lambda: None)
 
@@ -808,7 +828,7 @@ def init_app(app: Flask) -> None:
             headers["Cache-Control"] = _static_cache(hashes)
         else:
             headers["Cache-Control"] = "no-store"
-            response.vary.update(["HX-Request", "HX-Request-Type"])
+            headers.add("Vary", "HX-Request, HX-Request-Type")
         return response
 
     for code in ERRORS:

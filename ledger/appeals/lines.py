@@ -89,11 +89,11 @@ class Line(NamedTuple):
 
 def lines(rows: Iterable[Row[Any]], at: datetime, acts: dict[int, Act] | None = None) -> list[Line]:
     """The rows in words; with the act that each offers, where `acts` names one."""
-    words = _Words(at)
+    words = Words(at)
     return [words.line(row, (acts or {}).get(row.id)) for row in rows]
 
 
-class _Words:
+class Words:
     """What the lines of one page say alike is looked up once."""
 
     def __init__(self, at: datetime) -> None:

@@ -62,9 +62,7 @@ def _ledger(status: int = 200, *, typed: str = "", missed: str = "") -> Response
     }
     if not wants_fragment():
         context |= {
-            "options": _options(actor),
-            "chosen": _chosen,
-            "given": filters.given(),
+            "filter_form": _form(actor, filters),
             "typed": typed or filters.q,
             "missed": missed,
             "may_register": bool(lifecycle.may("register", None, actor)),
@@ -99,10 +97,9 @@ def _cells(
             label, shown = _marked(row.label, terms), _marked(row.title, terms)
             name = _marked(row.appellant_name, terms) if row.knows else name
         time = words.time(row)
-        cells.append(
-            (url, label, title, shown, about, name, office if several else "", *others)
-            + (_time(*time) if time[0] else "",)
-        )
+        left = _time(*time) if time[0] else ""
+        at_office = office if several else ""
+        cells.append((url, label, title, shown, about, name, at_office, *others, left))
     return cells
 
 
@@ -165,19 +162,31 @@ def _url(endpoint: str, args: dict[str, Any]) -> str:
     return url_for(endpoint, **args)
 
 
-def _options(actor: Actor) -> dict[str, Markup]:
-    """What the drop-downs offer, as HTML: they hold half of the page's text, and change with
-    units and catalogue alone."""
+def _form(actor: Actor, filters: Filters) -> str:
+    """The filter form. Its drop-downs hold half of the page's text, and change with units and
+    catalogue alone."""
     book, here = catalogue(), directory()
-    return here.keep(
+    options = here.keep(
         ("ledger's options", actor, book.mark),
         lambda: {
-            name: Markup("").join(_OPTION.format(value, words) for value, words in rows)
+            name: _NOTHING.join(_OPTION.format(value, words) for value, words in rows)
             for name, rows in _choices(actor, book, here).items()
         },
     )
+    given = filters.given()
+    return here.keep(
+        ("ledger's form", actor, book.mark, tuple(given.items()), filters.sort),
+        lambda: render_template(
+            "appeals/index/_filters.html",
+            options=options,
+            chosen=_chosen,
+            given=given,
+            filters=filters,
+        ),
+    )
 
 
+_NOTHING = Markup("")
 _OPTION = Markup('<option value="{}">{}</option>')
 
 

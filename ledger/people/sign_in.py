@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Final
 
-from flask import Flask, Response, make_response, render_template, request, session, url_for
+from flask import Flask, Response, g, make_response, render_template, request, session, url_for
 from flask_security import Security, SQLAlchemyUserDatastore
 from flask_security.utils import hash_password, login_user, logout_user, verify_password
 from sqlalchemy import func, select, update
@@ -99,7 +99,12 @@ def _known(key: str) -> Known | None:
 def signed_in() -> Known | None:
     """Who is signed in, or None."""
     key = session.get("_user_id")
-    return None if key is None else _known(key)
+    if key is None:
+        return None
+    kept: tuple[str, Known | None] | None = g.get("ledger_known")
+    if kept is None or kept[0] != key:
+        kept = g.ledger_known = (key, _known(key))
+    return kept[1]
 
 
 def current() -> Known:
