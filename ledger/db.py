@@ -248,7 +248,9 @@ class Reader:
         return [self._made((*found[one[0]], *one[1:])) for one in wanted if one[0] in found]
 
     def _current(self, ids: list[int]) -> dict[int, tuple[Any, ...]]:
-        if self._versions is None or not ids:
+        # What a write has in hand may yet be rolled back, and its version given to something else.
+        in_hand = db.session.connection().get_execution_options().get(WRITE)
+        if self._versions is None or in_hand or not ids:
             return {row[0]: row for row in self._whole(ids)}
         shelf: dict[Any, dict[Any, Any]] = current_app.extensions.setdefault("ledger.rows", {})
         kept = shelf.setdefault(self, {})
