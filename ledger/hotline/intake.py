@@ -27,6 +27,7 @@ from ..appeals.bulk import Gathering, Ids, Ungathered
 from ..appeals.record import Invalid
 from ..db import Base, db, writing
 from ..people.actor import Actor
+from ..work import statistics
 from .models import ImportLine, ImportRun
 
 BATCH = 250
@@ -198,6 +199,8 @@ class Taking(Generic[T]):
         for batch in self._batches(sheet):
             summary.add(self._take_batch(batch, summary.run_id))
         self._finish(summary)
+        if summary.created >= statistics.MANY:
+            statistics.renew()
         return summary
 
     def _batches(self, sheet: sheets.Sheet) -> Iterator[list[_Understood[T]]]:

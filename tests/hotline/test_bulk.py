@@ -32,6 +32,7 @@ from ledger.people.actor import system
 from ledger.search import ddl
 from ledger.trail.act import TrailBypassed
 from ledger.trail.bulk import Ids
+from ledger.work import statistics
 from ledger_damage import problems
 
 AT = datetime(2026, 4, 20, 1, 30, tzinfo=UTC)
@@ -70,7 +71,7 @@ def rows_by_hand() -> bytes:
     head = ["企业名称", "联系人", "联系电话", "标题", "诉求内容", "来源渠道", "收到时间"]
     day = "2025-04-18 10:30"
     return workbook(
-        ["寻乌县顺达物流有限公司", "刘经理", "13807970001", "用电", "扩容申请未答复。", "走访", day],
+        ["寻乌县顺达物流有限公司", "刘经理", "13807970001", "用电", "扩容未答复。", "走访", day],
         ["寻乌县恒通冷链有限公司", "钟经理", "13807970002", "道路", "路面破损。", "走访", day],
         ["寻乌县恒通冷链有限公司", "钟经理", "13807970002", "", "", "走访", day],
         head=head,
@@ -216,3 +217,17 @@ def test_appeals_that_stand_are_not_gathered(cast: Cast) -> None:
         db.session.rollback()
         assert db.session.scalar(select(func.count(Appeal.id))) == 1
         assert db.session.scalar(text("SELECT count(*) FROM search_text")) == 1
+
+
+def test_after_many_rows_the_engine_knows_how_many_there_are(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statistics, "MANY", 3)
+    with cast.app.app_context():
+        data = workbook(*(order(str(n), f"第{n}件事") for n in range(5)))
+        bring(cast, Orders("12345", cast.units["office"]), data)
+        known = {
+            "sqlite": "SELECT count(*) FROM sqlite_stat1 WHERE tbl = 'external_order'",
+            "postgresql": "SELECT count(*) FROM pg_stats WHERE tablename = 'external_order'",
+        }
+        assert db.session.scalar(text(known[db.engine.dialect.name])) > 0
