@@ -141,11 +141,11 @@ class Intake(AppealRecord):
         values["title"] = (known.title or title_of(known.content))[:TITLE_LENGTH]
         if known.stranded and known.urgency == "normal":
             values["urgency"] = "critical"
-        return cls(
-            **values,
-            office=office,
+        appeal = cls(office=office, firm=firm)
+        # As a loaded row is filled: there is no history to keep of what never was otherwise.
+        vars(appeal).update(
+            values,
             office_id=office.id,
-            firm=firm,
             state="registered",
             round=1,
             version=0,
@@ -161,6 +161,7 @@ class Intake(AppealRecord):
             registrar_id=by.id if by.kind == "person" else None,
             query_code="".join(secrets.choice(QUERY_CODE_ALPHABET) for _ in range(6)),
         )
+        return appeal
 
     def supplement(
         self,

@@ -159,13 +159,9 @@ def _touched(row: Trailed) -> Iterator[tuple[Column, History]]:
             yield column, get_history(row, column.name, UNREAD)
 
 
-class Change(NamedTuple):
-    """A column that an entry sets. `key` is the row's id as text, '' for the stream's own."""
-
-    table: str
-    key: str
-    column: Column
-    value: object
+Change = tuple[str, str, Column, object]
+"""Table, key, column and value of what an entry sets. The key is the row's id as text, '' for the
+stream's own. A bare tuple: there are dozens an act."""
 
 
 class Inking(NamedTuple):
@@ -397,7 +393,7 @@ class Act:
             root.head or first_prev(ledger_id(session), root.stream),
             self.payload(
                 (
-                    Change(
+                    (
                         type(c.row).__trail__,
                         "" if c.row is root else str(c.row.id),  # type: ignore[attr-defined]
                         c.column,
@@ -573,6 +569,8 @@ def is_writable(words: str) -> bool:
     """Whether every engine keeps these words: no NUL, no lone surrogate."""
     if "\x00" in words:
         return False
+    if words.isascii():
+        return True
     try:
         words.encode()
     except UnicodeEncodeError:

@@ -176,6 +176,8 @@ class Gathering:
         if root in self._session or act.seen is not None:
             raise TrailBypassed("only new streams are gathered")
         laid = self._laid.get(id(root)) or _Laid(root)
+        for row in self._rows(root):
+            _fill(row)
         act.refuse_unwritable(row for row in self._rows(root) if isinstance(row, Trailed))
         root.settle(act.at)
         seq = root.version = (root.version or 0) + 1
@@ -240,6 +242,7 @@ class Gathering:
         self._number(root, plan)
         for name, key in plan.below:
             for row in vars(root).get(name, ()):
+                _fill(row)
                 vars(row)[key] = root.id
                 self._number(row, _plan(type(row)))
         changes: list[Change] = []
@@ -249,8 +252,6 @@ class Gathering:
             for name, key, other in plan.above:
                 if (target := stands.get(name)) is not None:
                     stands[key] = getattr(target, other)
-            for key, default in plan.defaults:
-                stands.setdefault(key, default)
             values = plan.read(stands)
             _, _, before = laid.rows.get(id(row), (row, plan, None))
             laid.rows[id(row)] = (row, plan, values)
@@ -261,7 +262,7 @@ class Gathering:
             for column in plan.inked:
                 value = stands[column.name]
                 if value is not None if before is None else value != before[column.name]:
-                    changes.append(Change(table, place, column, value))
+                    changes.append((table, place, column, value))
         return changes
 
     def _number(self, row: object, plan: _Plan) -> None:
@@ -269,6 +270,14 @@ class Gathering:
             stands = vars(row)
             if stands.get("id") is None:
                 stands["id"] = self._ids.next(plan.table)
+
+
+def _fill(row: object) -> None:
+    """Set what the flush would set."""
+    stands = vars(row)
+    for key, default in _plan(type(row)).defaults:
+        if key not in stands:
+            stands[key] = default
 
 
 def _of(cls: type[Base]) -> Table:
