@@ -10,7 +10,7 @@ import hashlib
 import ipaddress
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
 from pathlib import Path
@@ -561,9 +561,21 @@ class _Chosen:
             self.data = str(valuelist[0])
 
     def pre_validate(self, form: object) -> None:
-        offered = {str(choice.value) for choice in self.iter_choices()}  # type: ignore[attr-defined]
-        if self.data and self.data not in offered:
+        if self.data and self.data not in map(str, self._values()):
             raise StopValidation(f"“{self.label.text}”的选项无效，请重新选择")
+
+    def _values(self) -> Iterator[Any]:
+        """What may be sent. Where the choices are a mapping, with or without groups, they are
+        not made options first: most forms that are sent are never drawn again."""
+        choices = self.choices  # type: ignore[attr-defined]
+        if not isinstance(choices, dict):
+            yield from (choice.value for choice in self.iter_choices())  # type: ignore[attr-defined]
+            return
+        for value, label in choices.items():
+            if isinstance(label, str):
+                yield value
+            else:
+                yield from (one if isinstance(one, str) else one[0] for one in label)
 
     def options(self) -> list[tuple[str, str, bool]]:
         """(value, label, chosen) of each."""

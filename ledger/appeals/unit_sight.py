@@ -8,6 +8,7 @@ and where a unit stands may change.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Select, and_, case, delete, except_, func, inspect, select
@@ -64,7 +65,7 @@ def put(appeal: AppealRecord) -> None:
             {"unit_id": unit_id, "appeal_id": appeal.id, "duty": duty, **copied}
             for unit_id, duty in sorted(duties.items())
         ]
-        db.session.connection().execute(_over(), rows)
+        db.session.connection().execute(_rows_over(is_sqlite()), rows)
 
 
 def _duty(given: Assignment) -> int:
@@ -73,6 +74,11 @@ def _duty(given: Assignment) -> int:
     if given.state not in HANDLED:
         return 0
     return HAND if given.sent_back_at is None else HAND + AGAIN
+
+
+@cache
+def _rows_over(_on_sqlite: bool) -> Any:
+    return _over()
 
 
 def _over(found: Select[Any] | None = None) -> Any:
