@@ -23,6 +23,8 @@ LABELS: Final[dict[str, str]] = {
     "post_ended": "停止岗位",
     "post_refused": "不予授予岗位",
     "roster_imported": "导入单位和人员名册",
+    "file_imported": "导入文件",
+    "conflict_settled": "处理导入冲突",
     "phone_read": "查看电话",
     "exported": "导出",
     "download": "下载附件",

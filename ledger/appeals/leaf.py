@@ -99,6 +99,11 @@ class Order:
     def full_number(self) -> str:
         return f"{self.order_number}-{self.sub_number}" if self.sub_number else self.order_number
 
+    @property
+    def is_theirs(self) -> bool:
+        """As ExternalOrder.is_theirs."""
+        return ":" not in self.source_system
+
 
 class Leaf(Standing[Handing, Clock]):
     """An appeal, read through the eyes of one actor; its columns are its attributes."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Flask, request
+from collections.abc import Callable
+
+from flask import Flask, current_app, request
 
 from ..db import config
 from ..firms import permissions as firm_permissions
@@ -44,7 +46,7 @@ def _offered(actor: Actor) -> list[tuple[str, str]]:
         (business, "诉求台账", "/appeals/"),
         (bool(lifecycle.may("register", None, actor)), "登记诉求", "/appeals/new"),
         (firm_permissions.may(roles, "see"), "企业", "/firms/"),
-        ("coordinator" in roles, "导入", "/imports/"),
+        (_is_open_to(actor, "/imports/"), "导入", "/imports/"),
         (may_administer(held, "see_units"), "单位", "/units/"),
         (may_administer(held, "see_persons"), "人员", "/people/"),
         (may_administer(held, "grant_posts"), "岗位", "/people/proposals"),
@@ -54,6 +56,12 @@ def _offered(actor: Actor) -> list[tuple[str, str]]:
         (True, "帮助", "/help"),
     ]
     return [(label, url) for shown, label, url in wanted if shown]
+
+
+def _is_open_to(actor: Actor, url: str) -> bool:
+    """Whether the room above that keeps this page says so: app.extensions["ledger_doors"]."""
+    doors: dict[str, Callable[[Actor], bool]] = current_app.extensions.get("ledger_doors", {})
+    return url in doors and doors[url](actor)
 
 
 def _nearest(urls: list[str]) -> str:

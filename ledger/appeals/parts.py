@@ -176,6 +176,12 @@ class ExternalOrder(Trailed, Base):
     def full_number(self) -> str:
         return f"{self.order_number}-{self.sub_number}" if self.sub_number else self.order_number
 
+    @property
+    def is_theirs(self) -> bool:
+        """Whether a hotline gave the number; a list of ours (batch:2, opening:2) gives keys that
+        only tell whether a row came before."""
+        return ":" not in self.source_system
+
 
 class AppealPlate(Base):
     """车牌, one row each, derived from the appeal's plates so that one finds it by a plate."""

@@ -347,7 +347,14 @@ Fact = tuple[str, Any]
 def _facts(appeal: Leaf, knows: bool, book: Catalogue) -> list[Fact]:
     """What is known of the matter; only lines that say something, beside the few always wanted."""
     orders = "、".join(
-        f"{order.source_system} {order.full_number}" for order in appeal.external_orders
+        f"{order.source_system} {order.full_number}"
+        for order in appeal.external_orders
+        if order.is_theirs
+    )
+    before = "、".join(
+        order.order_number
+        for order in appeal.external_orders
+        if order.source_system.startswith("opening:") and "无编号" not in order.order_number
     )
     route = " → ".join(part for part in (appeal.route_from, appeal.route_to) if part)
     stranded = ""
@@ -362,6 +369,7 @@ def _facts(appeal: Leaf, knows: bool, book: Catalogue) -> list[Fact]:
     ]
     maybe: list[Fact] = [
         ("外部工单", orders),
+        ("原台账编号", before),
         ("地点", appeal.place),
         ("车牌号", (appeal.plates if knows else HIDDEN) if appeal.plates else ""),
         ("起止地", route),

@@ -63,6 +63,8 @@ class SettlingForm(Form):
 def init_app(app: Flask) -> None:
     """Register the room's pages."""
     app.register_blueprint(blueprint)
+    doors = app.extensions.setdefault("ledger_doors", {})
+    doors["/imports/"] = lambda actor: any(kind.may(actor) for kind in KINDS.values())
 
 
 def _reaches() -> dict[str, Reach]:

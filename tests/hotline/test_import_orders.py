@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import openpyxl
@@ -25,7 +26,7 @@ from ledger.trail.models import Entry
 HEAD = ["工单编号", "来电人", "联系电话", "企业名称", "工单标题", "工单内容", "受理时间"]
 
 
-def workbook(*rows: list[object], head: list[str] | None = None) -> bytes:
+def workbook(*rows: Sequence[object], head: list[str] | None = None) -> bytes:
     book = openpyxl.Workbook()
     sheet = book.active
     assert sheet is not None

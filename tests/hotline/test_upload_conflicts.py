@@ -28,8 +28,8 @@ def clash(cast: Cast, ours: str = OURS, theirs: str = THEIRS) -> str:
     return take(cast, workbook(order("1", theirs)))
 
 
-def lines(cast: Cast, result: str) -> list[tuple[str, str]]:
-    """Address and row of each conflict that waits, as the page has them."""
+def lines(cast: Cast, result: str) -> list[str]:
+    """The address of each conflict that waits, as the page has them."""
     return re.findall(rf'action="({result}/conflicts/\d+/settlement)"', page(cast, result))
 
 
