@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Select, bindparam, func, literal, select, union_all
+from sqlalchemy import BindParameter, Dialect, Select, bindparam, func, literal, select, union_all
 from sqlalchemy.sql import ColumnElement, true
 from sqlalchemy.sql.visitors import iterate, replacement_traverse
 
@@ -30,7 +30,9 @@ from .turns import ways
 MOST = 64
 """Statements that a process keeps."""
 
-_kept: OrderedDict[Hashable, Any] = OrderedDict()
+MOMENTS = ("at", "day", "day_begins", "day_ends")
+
+_kept: OrderedDict[Hashable, _Kept] = OrderedDict()
 
 
 def count(actor: Actor, at: datetime, asked: Sequence[tuple[Filters, int]]) -> list[int]:
@@ -127,24 +129,52 @@ def _answer(
     made: Callable[[], Any],
 ) -> Any:
     day = at.astimezone(SHANGHAI).date()
-    moments: dict[datetime | date, str] = {
-        at: "at", day: "day", start_of(day): "day_begins", end_of(day): "day_ends"
-    }  # fmt: skip
+    moments = dict(zip((at, day, start_of(day), end_of(day)), MOMENTS, strict=True))
+    connection = db.session.connection()
     key = (
         kind,
+        connection.dialect.name,
         actor,
         sight_of(actor, day),
         caps_in_force(at),
         config().strict_home_unit,
         tuple(asked),
     )
-    statement = _kept.get(key)
-    if statement is None:
-        statement = _kept[key] = _timeless(made(), moments)
+    kept = _kept.get(key)
+    if kept is None:
+        kept = _kept[key] = _Kept(_timeless(made(), moments), connection.dialect)
         while len(_kept) > MOST:
             _kept.popitem(last=False)
-    names = {name: moment for moment, name in moments.items()}
-    return db.session.connection().execute(statement, names)
+    named = {name: moment for moment, name in moments.items()}
+    return connection.exec_driver_sql(kept.statement, kept.parameters(named))
+
+
+class _Kept:
+    """A statement as the driver takes it."""
+
+    def __init__(self, statement: Any, dialect: Dialect) -> None:
+        compiled: Any = statement.compile(dialect=dialect)
+        state = compiled.construct_expanded_state()
+        self.statement: str = state.statement
+        self._order: Sequence[str] | None = state.positiontup
+        processors = dict(state.processors)
+        for name, bound in compiled.binds.items():
+            processors[name] = bound.type.dialect_impl(dialect).bind_processor(dialect)
+        self._moments = {
+            name: processors.get(name) or _as_is for name in state.parameters if name in MOMENTS
+        }
+        self._fixed = {
+            name: (processors.get(name) or _as_is)(value)
+            for name, value in state.parameters.items()
+        }
+
+    def parameters(self, moments: dict[str, datetime | date]) -> Any:
+        said = self._fixed | {name: make(moments[name]) for name, make in self._moments.items()}
+        return said if self._order is None else tuple(said[name] for name in self._order)
+
+
+def _as_is(value: Any) -> Any:
+    return value
 
 
 def _timeless(statement: Any, moments: dict[datetime | date, str]) -> Any:

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, or_, select
 from sqlalchemy.orm import defaultload, lazyload, selectinload
 
 from ..catalogue.queries import catalogue
@@ -22,9 +22,8 @@ from ..deadlines.queries import caps_in_force, load_calendar
 from ..firms.models import FirmLiaison
 from ..people.actor import Actor
 from ..people.directory import UnitRow, directory
-from ..people.models import Unit
 from ..people.regions import region_short, significant
-from ..search.query import finder
+from ..search.query import Finder
 from ..trail.models import Entry
 from .filters import UNIT_VIEWS, Filters
 from .leaf import Leaf
@@ -74,9 +73,7 @@ def find(number: str, actor: Actor, at: datetime, *, lock: bool = False) -> Appe
         select(Appeal)
         .where(Appeal.number == number, visible_to(actor, day))
         # What is mostly wanted of units the directory knows.
-        .options(
-            lazyload(Appeal.office), defaultload(Appeal.assignments).lazyload(Assignment.unit)
-        )
+        .options(lazyload(Appeal.office), defaultload(Appeal.assignments).lazyload(Assignment.unit))
     )
     if lock:
         # A verb settles all of them; a page reads each as it comes to it, and not every one.
@@ -241,12 +238,9 @@ def _searched(
 ) -> tuple[list[tuple[int, bool]], int]:
     conditions = conditions_of(filters.with_(q=""), actor, at)
     searched = Searched(actor, at.astimezone(SHANGHAI).date(), filters, conditions)
-    ids = counted = searched.ids(COUNT_CAP + 1)
-    if direction == ">":
-        ids = searched.ids(size, below=last_id)
-    elif direction == "<":
-        ids = searched.ids(size, above=last_id)
-    return searched.known(ids[:size]), len(counted)
+    below, above = (last_id if direction == side else 0 for side in "><")
+    ids, total = searched.page(size, COUNT_CAP + 1, below=below, above=above)
+    return searched.known(ids), total
 
 
 def _by_key(
@@ -391,7 +385,7 @@ def conditions_of(
         knows = knows_column(actor, at.astimezone(SHANGHAI).date())
         oldest = filters.sort == "oldest"
         found.append(
-            finder(filters.words).matching(Appeal.id, knows=knows, wanted=wanted, oldest=oldest)
+            Finder(filters.words).matching(Appeal.id, knows=knows, wanted=wanted, oldest=oldest)
         )
     return found
 
@@ -428,18 +422,13 @@ def facts_of(rows: Iterable[Row[Any]], at: datetime) -> dict[int, Facts]:
         return {}
     ids = [row.id for row in wanted]
     held: dict[int, list[Held]] = {}
-    given = (
-        select(*_HELD_COLUMNS)
-        .join(Unit, Unit.id == Assignment.unit_id)
-        .where(Assignment.appeal_id.in_(ids))
-        .order_by(Assignment.id)
-    )
-    for row in db.session.execute(given):
+    units = directory().units
+    for row in db.session.connection().execute(_HELD, {"ids": ids}):
         held.setdefault(row.appeal_id, []).append(
             Held(
                 id=row.id,
                 unit_id=row.unit_id,
-                unit_path=row.path,
+                unit_path=units[row.unit_id].path,
                 part=row.part,
                 state=row.state,
                 upheld_return=row.release_reason == "return_upheld",
@@ -452,7 +441,6 @@ def facts_of(rows: Iterable[Row[Any]], at: datetime) -> dict[int, Facts]:
     off_hours = not any(opens <= at < closes for opens, closes in hours)
     caps = caps_in_force(at)
     strict = config().strict_home_unit
-    units = directory().units
 
     def gives_up(row: Row[Any]) -> bool:
         if row.phone_given == "none" or not row.phone_index:
@@ -487,14 +475,28 @@ def facts_of(rows: Iterable[Row[Any]], at: datetime) -> dict[int, Facts]:
 
 
 _NOBODY: frozenset[int] = frozenset()
-_HELD_COLUMNS = (
-    Assignment.id,
-    Assignment.appeal_id,
-    Assignment.unit_id,
-    Assignment.part,
-    Assignment.state,
-    Assignment.release_reason,
-    Unit.path,
+# Made once: a page asks them with other ids, and making them takes longer than answering them.
+_HELD = (
+    select(
+        Assignment.id,
+        Assignment.appeal_id,
+        Assignment.unit_id,
+        Assignment.part,
+        Assignment.state,
+        Assignment.release_reason,
+    )
+    .where(Assignment.appeal_id.in_(bindparam("ids", expanding=True)))
+    .order_by(Assignment.id)
+)
+_KEYS = select(Entry.stream, Entry.actor_id).where(
+    Entry.stream.in_(bindparam("streams", expanding=True)),
+    Entry.verb.in_(sorted(FIRST_KEY)),
+    Entry.actor_kind == "person",
+)
+_LOOKED_AFTER = select(FirmLiaison.firm_id, FirmLiaison.person_id).where(
+    FirmLiaison.firm_id.in_(bindparam("firms", expanding=True)),
+    FirmLiaison.starts_on <= bindparam("day"),
+    or_(FirmLiaison.ends_on.is_(None), FirmLiaison.ends_on > bindparam("day")),
 )
 
 
@@ -504,13 +506,7 @@ def _first_keys(rows: Sequence[Row[Any]]) -> dict[str, frozenset[int]]:
         return {}
     numbers = {f"appeal/{row.number}": row.number for row in rows}
     found: dict[str, frozenset[int]] = {}
-    for stream, person in db.session.execute(
-        select(Entry.stream, Entry.actor_id).where(
-            Entry.stream.in_(numbers),
-            Entry.verb.in_(sorted(FIRST_KEY)),
-            Entry.actor_kind == "person",
-        )
-    ):
+    for stream, person in db.session.connection().execute(_KEYS, {"streams": list(numbers)}):
         if person is not None:
             number = numbers[stream]
             found[number] = found.get(number, frozenset()) | {person}
@@ -523,13 +519,8 @@ def _liaisons(firm_ids: set[int], at: datetime) -> dict[int, frozenset[int]]:
         return {}
     day = at.astimezone(SHANGHAI).date()
     found: dict[int, frozenset[int]] = {}
-    for firm_id, person in db.session.execute(
-        select(FirmLiaison.firm_id, FirmLiaison.person_id).where(
-            FirmLiaison.firm_id.in_(sorted(firm_ids)),
-            FirmLiaison.starts_on <= day,
-            or_(FirmLiaison.ends_on.is_(None), FirmLiaison.ends_on > day),
-        )
-    ):
+    asked = {"firms": sorted(firm_ids), "day": day}
+    for firm_id, person in db.session.connection().execute(_LOOKED_AFTER, asked):
         found[firm_id] = found.get(firm_id, frozenset()) | {person}
     return found
 

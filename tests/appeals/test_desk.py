@@ -6,10 +6,10 @@ import re
 from datetime import date
 
 import pytest
-from desk_ground import lay
 from sqlalchemy import select
 
 from cast import PEOPLE, Cast
+from desk_ground import lay
 from ledger.access.models import AccessLog
 from ledger.appeals.desks import desks_of
 from ledger.appeals.filters import Filters
@@ -208,3 +208,12 @@ def test_the_number_is_what_its_filters_count(cast: Cast) -> None:
                         continue
                     conditions = conditions_of(block.filters, actor, at)
                     assert block.count == count_capped(actor, at, *conditions), (name, block.key)
+
+
+def test_what_was_typed_stays_words(cast: Cast) -> None:
+    cast.register(by="tang", title="<b>堵</b>", appellant_name='<i onload="x">某</i>')
+    page = cast.client("zhou").get("/desk").text
+    assert "&lt;b&gt;堵" in page
+    assert "&lt;i onload=&#34;x&#34;&gt;某" in page
+    assert "<b>堵" not in page
+    assert "<i onload" not in page

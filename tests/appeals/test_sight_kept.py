@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from desk_ground import lay
 from sqlalchemy import delete, select, update
 
 from cast import PEOPLE, Cast
+from desk_ground import lay
 from ledger.appeals import unit_sight
 from ledger.appeals.models import Appeal
 from ledger.appeals.parts import UnitSight
