@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.sql.elements import True_
 
-from ..db import db
+from ..db import db, is_sqlite
 from ..people.actor import Actor
-from ..search.query import finder
+from ..search.query import Finder
 from .filters import Filters
 from .models import Appeal
 from .sight import admits, knows_column, sight_of, visible_to
@@ -30,25 +30,35 @@ class Searched:
     filters: Filters
     conditions: Sequence[ColumnElement[bool]]
 
-    def ids(self, limit: int, *, below: int = 0, above: int = 0) -> list[int]:
-        """The latest entered first; those above an id in their own order."""
-        found = finder(self.filters.words)
+    def page(self, size: int, cap: int, *, below: int = 0, above: int = 0) -> tuple[list[int], int]:
+        """The ids of those entered last, or the nearest below an id, or above one in their own
+        order; and how many there are in all, counted no further than `cap`."""
+        found = Finder(self.filters.words)
         sight = sight_of(self.actor, self.day)
-        if sight.sees_all and not self.conditions:
-            return found.newest(limit, below=below, above=above)
         knows = knows_column(self.actor, self.day)
         narrow = not sight.offices or any(getattr(self.filters, name) for name in NARROW)
-        if not narrow or found.spread.is_few:
-            # Hit by hit: each is looked up, until there are enough.
+        if narrow and not found.spread.is_few:
+            ids = self._by_rows(found, size, below, above)
+            if not below and not above and len(ids) < size:
+                return ids, len(ids)
+            return ids, len(self._by_rows(found, cap, 0, 0))
+        # Hit by hit: each is looked up, until there are enough.
+        how: dict[str, Any] = {}
+        if self.conditions or not sight.sees_all:
             among = [*self.conditions, admits(self.actor, self.day)]
-            return found.newest(
-                limit, appeal_id=Appeal.id, among=among, knows=knows, below=below, above=above
-            )
-        wanted = select(Appeal.id).where(
-            *self.conditions,
-            visible_to(self.actor, self.day),
-            found.by_rows(Appeal.id, knows),
-        )
+            how = {"appeal_id": Appeal.id, "among": among, "knows": knows}
+        if not below and not above and not is_sqlite():
+            ids = found.newest(cap, **how)
+            return ids[:size], len(ids)
+        ids = found.newest(size, below=below, above=above, **how)
+        if not below and not above and len(ids) < size:
+            return ids, len(ids)
+        return ids, found.count(cap, **how)
+
+    def _by_rows(self, found: Finder, limit: int, below: int, above: int) -> list[int]:
+        knows = knows_column(self.actor, self.day)
+        seen = visible_to(self.actor, self.day)
+        wanted = select(Appeal.id).where(*self.conditions, seen, found.by_rows(Appeal.id, knows))
         if below or above:
             wanted = wanted.where(Appeal.id < below if below else Appeal.id > above)
         wanted = wanted.order_by(Appeal.id if above else Appeal.id.desc())

@@ -10,8 +10,8 @@ from .tokens import DROPPED, fold
 Piece = tuple[str, bool]
 """A stretch of text, and whether it is a hit."""
 
-ROUND = 24
-"""Characters shown before a hit; twice as many after it."""
+BEFORE, AFTER = 12, 28
+"""Characters shown before a hit, and from its beginning on."""
 
 
 def mark(text: str, terms: Iterable[str]) -> list[Piece]:
@@ -28,20 +28,28 @@ def mark(text: str, terms: Iterable[str]) -> list[Piece]:
     return found
 
 
-def snippet(text: str, terms: Iterable[str], around: int = ROUND) -> list[Piece]:
+def snippet(text: str, terms: Iterable[str]) -> list[Piece]:
     """What stands about the first hit of a long text, in pieces; empty where there is none."""
     wanted = tuple(terms)
-    hits = _hits(text, wanted)
-    if not hits:
+    first = _first(text, wanted)
+    if first is None:
         return []
-    start = max(0, hits[0][0] - around)
-    end = min(len(text), max(hits[0][1], hits[0][0] + 2 * around))
+    start = max(0, first[0] - BEFORE)
+    end = min(len(text), max(first[1], first[0] + AFTER))
     pieces = mark(" ".join(text[start:end].split()), wanted)
     if start:
         pieces.insert(0, ("…", False))
     if end < len(text):
         pieces.append(("…", False))
     return pieces
+
+
+def _first(text: str, terms: tuple[str, ...]) -> tuple[int, int] | None:
+    # Mostly they stand there as they were asked for, and nothing need be folded.
+    plain = [(at, at + len(term)) for term in terms if (at := text.find(term)) >= 0]
+    if len(plain) == len(terms):
+        return min(plain, default=None)
+    return next(iter(_hits(text, terms)), None)
 
 
 def _hits(text: str, terms: Iterable[str]) -> list[tuple[int, int]]:

@@ -75,7 +75,19 @@ class Spread:
 @dataclass(frozen=True)
 class Finder:
     words: Words
-    spread: Spread
+
+    @property
+    def spread(self) -> Spread:
+        """As remembered; looked at anew after a while."""
+        kept: dict[Words, tuple[float, Spread]]
+        kept = current_app.extensions.setdefault("ledger_spreads", {})
+        found = kept.get(self.words)
+        if found is None or found[0] < time.monotonic():
+            if len(kept) >= MOST_KEPT:
+                kept.clear()
+            found = (time.monotonic() + KEPT_SECONDS, _spread(self.words))
+            kept[self.words] = found
+        return found[1]
 
     # -- the newest --------------------------------------------------------------------------
 
@@ -95,21 +107,13 @@ class Finder:
         `among`: what else must be true of the row whose id is `appeal_id`; where there is nothing,
         every appeal that holds the words is meant. For `knows` see `matching`.
         """
-        conditions = list(among)
-        if isinstance(knows, True_):
-            knows = True
-        if not isinstance(knows, bool):
-            conditions.append(or_(knows, self._beside(appeal_id, "common")))
-        columns = ("common",) if knows is False else ("common", "sealed")
         if is_sqlite():
-            hits = select(_fts.c.rowid).where(_matches(self.words, *columns))
+            hits = self._streamed(appeal_id, among, knows)
             if below or above:
                 hits = hits.where(_fts.c.rowid < below if below else _fts.c.rowid > above)
-            if conditions:
-                # As EXISTS it is asked of the hits one after the other, until there are enough.
-                hits = hits.where(exists(literal(1)).where(appeal_id == _fts.c.rowid, *conditions))
             ordered = hits.order_by(_fts.c.rowid if above else _fts.c.rowid.desc())
-            return list(db.session.scalars(ordered.limit(limit)))
+            return _ids(ordered.limit(limit))
+        columns, conditions = self._asked(appeal_id, among, knows)
         found: list[int] = []
         for stretches, low, high in self._stretches(below, above):
             hits = _hits(self.words, *columns, stretches=stretches)
@@ -120,10 +124,44 @@ class Finder:
                 wanted = wanted.where(appeal_id.between(low, high))
             key = wanted.selected_columns[0]
             wanted = wanted.order_by(key if above else key.desc())
-            found += db.session.scalars(wanted.limit(limit - len(found)))
+            found += _ids(wanted.limit(limit - len(found)))
             if len(found) == limit:
                 break
         return found
+
+    def count(
+        self,
+        cap: int,
+        *,
+        appeal_id: Any = None,
+        among: Sequence[_Condition] = (),
+        knows: _Condition | bool = True,
+    ) -> int:
+        """How many there are, counted no further than `cap`."""
+        if not is_sqlite():
+            return len(self.newest(cap, appeal_id=appeal_id, among=among, knows=knows))
+        some = self._streamed(appeal_id, among, knows).limit(cap).subquery()
+        counted = select(func.count()).select_from(some)
+        return db.session.connection().execute(counted).scalar_one()
+
+    def _streamed(
+        self, appeal_id: Any, among: Sequence[_Condition], knows: _Condition | bool
+    ) -> Select[Any]:
+        columns, conditions = self._asked(appeal_id, among, knows)
+        hits = select(_fts.c.rowid).where(_matches(self.words, *columns))
+        if conditions:
+            # As EXISTS it is asked of the hits one after the other, until there are enough.
+            hits = hits.where(exists(literal(1)).where(appeal_id == _fts.c.rowid, *conditions))
+        return hits
+
+    def _asked(
+        self, appeal_id: Any, among: Sequence[_Condition], knows: _Condition | bool
+    ) -> tuple[tuple[str, ...], list[_Condition]]:
+        """The columns to look in, and what else must be true of a hit."""
+        conditions = list(among)
+        if not isinstance(knows, bool | True_):
+            conditions.append(or_(knows, self._beside(appeal_id, "common")))
+        return (("common",) if knows is False else ("common", "sealed")), conditions
 
     def _stretches(self, below: int, above: int) -> Iterator[tuple[list[str], int, int]]:
         """Stretches of ids one after the other, as tokens, and the lowest and highest id."""
@@ -201,16 +239,9 @@ class Finder:
         return found
 
 
-def finder(words: Words) -> Finder:
-    kept: dict[Words, tuple[float, Spread]]
-    kept = current_app.extensions.setdefault("ledger_spreads", {})
-    found = kept.get(words)
-    if found is None or found[0] < time.monotonic():
-        if len(kept) >= MOST_KEPT:
-            kept.clear()
-        found = (time.monotonic() + KEPT_SECONDS, _spread(words))
-        kept[words] = found
-    return Finder(words, found[1])
+def _ids(wanted: Select[Any]) -> list[int]:
+    """Not by way of the session, which takes longer over a thousand numbers than the index."""
+    return [row[0] for row in db.session.connection().execute(wanted).all()]
 
 
 def _spread(words: Words) -> Spread:
@@ -219,10 +250,10 @@ def _spread(words: Words) -> Spread:
         return Spread(0, 0.0, 0.0)
     if is_sqlite():
         hits = select(_fts.c.rowid).where(_matches(words, "common", "sealed"))
-        newest = list(db.session.scalars(hits.order_by(_fts.c.rowid.desc()).limit(FEW + 1)))
+        newest = _ids(hits.order_by(_fts.c.rowid.desc()).limit(FEW + 1))
         if len(newest) <= FEW:
             return Spread(len(newest), len(newest) / top, len(newest) / top)
-        oldest = db.session.scalars(hits.order_by(_fts.c.rowid).limit(NEAR)).all()
+        oldest = _ids(hits.order_by(_fts.c.rowid).limit(NEAR))
         recent = len(newest) / (top - newest[-1] + 1)
         return Spread(max(len(newest), int(recent * top)), recent, NEAR / oldest[-1])
     last = top // FINE

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Flask, current_app
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select, text
 
@@ -16,8 +17,8 @@ from ledger.db import db, writing
 from ledger.search import ddl, index
 from ledger.search.ddl import search_text
 from ledger.search.index import Texts
-from ledger.search.query import Finder, Spread, finder
-from ledger.search.tokens import fold, read
+from ledger.search.query import Finder, Spread
+from ledger.search.tokens import Words, fold, read
 
 WORDS = re.split(
     " ",
@@ -100,14 +101,22 @@ def liked(typed: str) -> list[int]:
     return list(found)
 
 
+def seeking(words: Words, spread: Spread | None) -> Finder:
+    kept = {} if spread is None else {words: (math.inf, spread)}
+    current_app.extensions["ledger_spreads"] = kept
+    return Finder(words)
+
+
 def found(typed: str, spread: Spread | None = None, knows: bool = True) -> list[int]:
     words = read(typed)
     assert words
-    seeker = finder(words) if spread is None else Finder(words, spread)
+    seeker = seeking(words, spread)
     asked = select(search_text.c.appeal_id).where(
         seeker.matching(search_text.c.appeal_id, knows=knows, wanted=51)
     )
-    return sorted(db.session.scalars(asked))
+    any_order = sorted(db.session.scalars(asked))
+    assert seeker.newest(10_000, knows=knows) == any_order[::-1]
+    return any_order
 
 
 def test_generated_texts_are_found_as_like_finds_them(indexed: Flask) -> None:
@@ -196,7 +205,7 @@ def test_sealed_words_are_found_by_those_who_may_know(indexed: Flask) -> None:
         assert found("收费站 顺达", spread, knows=True) == [1, 2]
         assert found("收费站", spread, knows=False) == [1, 2]
         # Row by row, as for whoever knows some.
-        seeker = Finder(read("顺达"), spread)
+        seeker = seeking(read("顺达"), spread)
         for who in (1, 5):
             asked = select(search_text.c.appeal_id).where(
                 seeker.matching(
