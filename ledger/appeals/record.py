@@ -244,7 +244,9 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         self.due_stage = running.stage if running else ""
 
     def _settle_indexes(self) -> None:
-        ring, unmodified = keyring(), inspect(self).unmodified
+        ring, state = keyring(), inspect(self)
+        # A new row may have been filled without a history.
+        unmodified = state.unmodified if state.persistent else frozenset()
         # What was erased by law is found by nothing any more.
         if "phone" not in unmodified:
             number, tail = _standing(self.phone), ""
