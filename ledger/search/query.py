@@ -28,6 +28,7 @@ from sqlalchemy import (
     select,
     table,
     text,
+    union,
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.sql.elements import True_
@@ -42,6 +43,9 @@ FEW = 2000
 
 NEAR = 4
 """Stretches of FINE ids that are asked first."""
+
+LOOKED_AT, COMMON = 500, 0.05
+"""Newest appeals that are looked at for a single character, and what share of them is common."""
 
 KEPT_SECONDS = 60
 MOST_KEPT = 1000
@@ -59,6 +63,9 @@ class Spread:
     """Their share among the newest appeals."""
     early: float
     """And among the oldest."""
+    by_walk: bool = False
+    """A common character: the prefix of so many tokens that GIN takes longer to put them together
+    than it takes to look at the newest appeals one by one."""
     sample: tuple[int, ...] = ()
     """On PostgreSQL one in SAMPLED of the hits."""
 
@@ -114,6 +121,8 @@ class Finder:
             ordered = hits.order_by(_fts.c.rowid if above else _fts.c.rowid.desc())
             return _ids(ordered.limit(limit))
         columns, conditions = self._asked(appeal_id, among, knows)
+        if self.spread.by_walk:
+            return _ids(self._walked(appeal_id, columns, conditions, below, above).limit(limit))
         found: list[int] = []
         for stretches, low, high in self._stretches(below, above):
             hits = _hits(self.words, *columns, stretches=stretches)
@@ -128,6 +137,23 @@ class Finder:
             if len(found) == limit:
                 break
         return found
+
+    def _walked(
+        self,
+        appeal_id: Any,
+        columns: Sequence[str],
+        conditions: Sequence[_Condition],
+        below: int,
+        above: int,
+    ) -> Select[Any]:
+        rows = search_text.alias()
+        number = rows.c.appeal_id
+        walk = select(number).where(or_(*(_holds(rows.c[name], self.words) for name in columns)))
+        if conditions:
+            walk = walk.where(exists(literal(1)).where(appeal_id == number, *conditions))
+        if below or above:
+            walk = walk.where(number < below if below else number > above)
+        return walk.order_by(number if above else number.desc())
 
     def count(
         self,
@@ -256,6 +282,12 @@ def _spread(words: Words) -> Spread:
         oldest = _ids(hits.order_by(_fts.c.rowid).limit(NEAR))
         recent = len(newest) / (top - newest[-1] + 1)
         return Spread(max(len(newest), int(recent * top)), recent, NEAR / oldest[-1])
+    if any(len(phrase) == 1 for phrase in words.phrases):
+        looked_at = search_text.c.appeal_id > top - LOOKED_AT
+        held = select(func.count()).where(looked_at, _holds(search_text.c.common, words))
+        share = (db.session.scalar(held) or 0) / LOOKED_AT
+        if share > COMMON:
+            return Spread(int(share * top), share, share, by_walk=True)
     last = top // FINE
     near = range(max(last - NEAR, 0), last + 1)
     newest, sample = db.session.execute(
@@ -269,7 +301,7 @@ def _spread(words: Words) -> Spread:
     recent = len(newest) / (top - near[0] * FINE + 1)
     begun = [number for number in sample if number <= top // 8]
     early = SAMPLED * len(begun) / max(top // 8, 1)
-    return Spread(max(SAMPLED * len(sample), len(newest)), recent, early, tuple(sample))
+    return Spread(max(SAMPLED * len(sample), len(newest)), recent, early, sample=tuple(sample))
 
 
 # -- how each engine says it -----------------------------------------------------------------
@@ -293,12 +325,16 @@ def _matches(words: Words, *columns: str) -> _Condition:
     return _fts.c[INDEX].op("MATCH", is_comparison=True)(asked)
 
 
-def _hits(words: Words, *columns: str, stretches: Sequence[str] = ()) -> Select[Any]:
+def _hits(words: Words, *columns: str, stretches: Sequence[str] = ()) -> Any:
     if is_sqlite():
         return select(_fts.c.rowid).where(_matches(words, *columns))
     rows = search_text.alias()
-    return select(rows.c.appeal_id).where(
-        or_(*(_holds_grams(rows, words, name, stretches) for name in columns))
+    # Not by OR: of each hit of either index the tokens would then be worked out once more.
+    return union(
+        *(
+            select(rows.c.appeal_id).where(_holds_grams(rows, words, name, stretches))
+            for name in columns
+        )
     )
 
 

@@ -25,6 +25,7 @@ WAYS = {
     "rare": Spread(hits=0, recent=0.0, early=0.0),
     "common": Spread(hits=10**9, recent=1.0, early=1.0),
     "common long ago": Spread(hits=10**9, recent=0.0, early=1.0, sample=(1, 2, 3)),
+    "a common character": Spread(hits=10**9, recent=1.0, early=1.0, by_walk=True),
     "as it is": None,
 }
 ASKED = ("物流", "收费站", "入", "顺达 收费站", "鑫鑫", "2026-0", "车")
