@@ -30,6 +30,7 @@ from flask import (
 from flask_wtf import CSRFProtect, FlaskForm
 from flask_wtf.csrf import CSRFError, generate_csrf
 from jinja2 import StrictUndefined
+from markupsafe import Markup
 from werkzeug import exceptions
 from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import HTTPException
@@ -64,9 +65,6 @@ CSP = (
 )
 
 csrf = CSRFProtect()
-
-_SLOT = "<token>"
-"""Where the token goes in a head that is kept for many requests; no escaped text can hold it."""
 
 
 # --- what went wrong, in Chinese ---------------------------------------------------------------
@@ -802,14 +800,11 @@ def init_app(app: Flask) -> None:
         return _asset(request.script_root, path)
 
     @lru_cache(maxsize=512)
-    def _head(who: Any, items: Any, office: str) -> tuple[str, str]:
-        upper, _, lower = render_template(
-            "_head.html", who=who, items=items, office=office
-        ).partition(_SLOT)
-        return upper, lower
+    def _head(who: Any, items: Any, office: str) -> Markup:
+        return Markup(render_template("_head.html", who=who, items=items, office=office))
 
-    def page_head() -> tuple[str, str]:
-        """What stands before and after the token of the form by which one signs out."""
+    def page_head() -> Markup:
+        """The head of every page."""
         signed_in: Any = jinja.globals["signed_in"]
         nav_items: Any = jinja.globals["nav_items"]
         who = signed_in()

@@ -162,7 +162,7 @@ def _url(endpoint: str, args: dict[str, Any]) -> str:
     return url_for(endpoint, **args)
 
 
-def _form(actor: Actor, filters: Filters) -> str:
+def _form(actor: Actor, filters: Filters) -> Markup:
     """The filter form. Its drop-downs hold half of the page's text, and change with units and
     catalogue alone."""
     book, here = catalogue(), directory()
@@ -176,12 +176,14 @@ def _form(actor: Actor, filters: Filters) -> str:
     given = filters.given()
     return here.keep(
         ("ledger's form", actor, book.mark, tuple(given.items()), filters.sort),
-        lambda: render_template(
-            "appeals/index/_filters.html",
-            options=options,
-            chosen=_chosen,
-            given=given,
-            filters=filters,
+        lambda: Markup(
+            render_template(
+                "appeals/index/filters.html",
+                options=options,
+                chosen=_chosen,
+                given=given,
+                filters=filters,
+            )
         ),
     )
 

@@ -212,6 +212,8 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         self._settle_indexes()
         self._index_due = indexing.is_due(self)
         self._sight_due = unit_sight.is_due(self)
+        if self._sight_due and unit_sight.is_moved(self):
+            unit_sight.drop(self)
         if "attachments" not in inspect(self).unloaded:  # else none was added
             for attachment in self.attachments:
                 if attachment.entry_seq is None:

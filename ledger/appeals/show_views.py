@@ -81,6 +81,15 @@ def show(number: str) -> ResponseReturnValue:
     )
 
 
+class Drawn(str):
+    """HTML that a template drew, words put in escaped."""
+
+    __slots__ = ()
+
+    def __html__(self) -> str:
+        return str(self)
+
+
 @dataclass(frozen=True)
 class Panel:
     """An act's form as it stands on the page."""
@@ -88,7 +97,7 @@ class Panel:
     act: Act
     form: ActForm | None
     """None where `body` is drawn already."""
-    body: str = ""
+    body: Drawn | str = ""
     version: int = 0
     is_open: bool = False
     """May be done now; what may not is shown only to give back what was typed."""
@@ -196,7 +205,7 @@ ANY_NUMBER = "/appeals/-"
 MOST_BODIES = 200
 
 
-def _kept_body(act: Act, like: tuple[Any, ...], drawing: Drawing) -> str:
+def _kept_body(act: Act, like: tuple[Any, ...], drawing: Drawing) -> Drawn:
     """The fields of a fresh form: drawing them takes longer than all the rest of the page."""
     words = {name: said for name, said in act.words(drawing).items() if said}
     bodies: dict[Any, str] = directory().keep("bodies of forms", dict)
@@ -209,11 +218,11 @@ def _kept_body(act: Act, like: tuple[Any, ...], drawing: Drawing) -> str:
         for name in words:
             form[name].data = _PLACE.format(name)
         shown = _filled(act, form, ANY_NUMBER)
-        found = bodies[key] = render_template("appeals/show/_fields.html", opened=shown)
+        found = bodies[key] = render_template("appeals/show/fields.html", opened=shown)
     found = found.replace(f'"{ANY_NUMBER}/', f'"{address(drawing.appeal.number)}/')
     parts = _PLACES.split(found)
     parts[1::2] = [escape(words[name]) for name in parts[1::2]]
-    return "".join(parts)
+    return Drawn("".join(parts))
 
 
 _PLACE = "\x02{}\x03"
@@ -685,7 +694,7 @@ def _phone_again(
     # No redirect: the number must neither stand in an address nor be shown a second time.
     if wants_fragment():
         body = render_template(
-            "appeals/show/_number.html",
+            "appeals/show/number.html",
             phone=asked,
             address=address(appeal.number),
             reveal_form=form or RevealForm(formdata=None),

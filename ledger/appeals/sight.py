@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from flask import g, has_app_context
@@ -67,11 +68,15 @@ def sight_of(actor: Actor, day: date) -> Sight:
     key = (actor, day)
     kept: dict[Any, Sight] = g.setdefault("ledger_sight", {}) if has_app_context() else {}
     if key not in kept:
-        kept[key] = _sight(actor, day)
+        sight = directory().keep(("sight", actor, day), lambda: _of_posts(actor, day))
+        if sight.offices:
+            beyond = not sight.is_everywhere and _sees_beyond(sight)
+            sight = sight if beyond == sight.beyond else replace(sight, beyond=beyond)
+        kept[key] = sight
     return kept[key]
 
 
-def _sight(actor: Actor, day: date) -> Sight:
+def _of_posts(actor: Actor, day: date) -> Sight:
     wide = actor.seats_as(*OFFICE_ROLES, "operator")
     handling = actor.seats_as(*HANDLING_ROLES) + tuple(
         s for s in actor.seats_as("coordinator") if s.is_office
@@ -81,7 +86,7 @@ def _sight(actor: Actor, day: date) -> Sight:
     offices = tuple((office.id, office.region_code) for office in book.offices)
     own = {s.unit_id for s in actor.seats_as(*OFFICE_ROLES) if s.is_office}
     units = book.below({s.unit_path for s in handling}) if handling else ()
-    sight = Sight(
+    return Sight(
         every_office=offices,
         offices=tuple(i for i, region in offices if any(s.covers(region) for s in wide)),
         own_offices=tuple(sorted(own)),
@@ -90,9 +95,6 @@ def _sight(actor: Actor, day: date) -> Sight:
         units=units,
         day=day,
     )
-    if not sight.offices:
-        return sight
-    return replace(sight, beyond=not sight.is_everywhere and _sees_beyond(sight))
 
 
 def _sees_beyond(sight: Sight) -> bool:
@@ -149,7 +151,12 @@ def visible_to(actor: Actor, day: date) -> ColumnElement[bool]:
 
     Machines and the system come by other doors and are not asked here.
     """
-    sight = sight_of(actor, day)
+    return _visible(sight_of(actor, day))
+
+
+@lru_cache(maxsize=512)
+def _visible(sight: Sight) -> ColumnElement[bool]:
+    # Put together once for all who see alike: every query of every page holds it.
     ways = [*_in_own_right(sight), *(_handled(sight) if sight.beyond else [])]
     return or_(*ways) if ways else false()
 

@@ -44,13 +44,33 @@ def is_due(appeal: AppealRecord) -> bool:
     state = inspect(appeal)
     if not state.persistent:
         return bool(appeal.assignments)
-    return any(
-        state.attrs[name].history.has_changes() for name in (*_COPIED, "assignments")
-    ) or any(
-        inspect(given).attrs[name].history.has_changes()
-        for given in appeal.assignments
-        for name in ("state", "sent_back_at")
+    return (
+        any(state.attrs[name].history.has_changes() for name in (*_COPIED, "assignments"))
+        or any(
+            inspect(given).attrs[name].history.has_changes()
+            for given in appeal.assignments
+            for name in ("state", "sent_back_at")
+        )
+        or is_moved(appeal)
     )
+
+
+def is_moved(appeal: AppealRecord) -> bool:
+    """Whether an assignment is about to pass to another unit: the former's row must go."""
+    return any(
+        inspect(given).persistent
+        and (
+            inspect(given).attrs.unit_id.history.has_changes()
+            or inspect(given).attrs.unit.history.has_changes()
+        )
+        for given in appeal.assignments
+    )
+
+
+def drop(appeal: AppealRecord) -> None:
+    """Nothing is kept of it until `put`."""
+    sight = UnitSight.__table__.c
+    db.session.connection().execute(delete(UnitSight).where(sight.appeal_id == appeal.id))
 
 
 def put(appeal: AppealRecord) -> None:

@@ -1,7 +1,7 @@
 """Stretches of appeals in the index of words, on PostgreSQL.
 
 Revision ID: 0005
-Revises: 0006
+Revises: 0004
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from alembic import op
 from ledger.search import ddl
 
 revision = "0005"
-down_revision = "0006"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

@@ -43,7 +43,7 @@ def test_what_is_kept_is_what_would_be_drawn(cast: Cast) -> None:
                     form = form_of(act, Drawing(appeal, actor, at), typed=False)
                     drawn = panel(act, appeal, actor, at, form=form)
                     assert shown.body == render_template(
-                        "appeals/show/_fields.html", opened=drawn
+                        "appeals/show/fields.html", opened=drawn
                     ), (act.code, number)
                     assert (shown.seen, shown.notes) == (drawn.seen, drawn.notes)
     assert {"accept_and_assign", "assign", "review", "sign_for", "answer", "tell"} <= kept
