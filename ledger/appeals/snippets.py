@@ -6,20 +6,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from sqlalchemy import select
 
 from ..config import SHANGHAI
 from ..db import db
 from ..people.actor import Actor
-from ..search.marks import snippet
+from ..search.marks import Piece, snippet
 from ..search.tokens import Words, fold
 from ..trail.models import ERASED
 from .models import Appeal
 from .sight import admits
 
-_NOTHING = Markup("")
-_HIT = Markup("<mark>{}</mark>")
+_NOTHING, _BEGINS, _ENDS = Markup(""), Markup("<mark>"), Markup("</mark>")
 
 
 def snippets(rows: Sequence[Any], words: Words, actor: Actor, at: datetime) -> dict[int, Markup]:
@@ -41,10 +40,13 @@ def snippets(rows: Sequence[Any], words: Words, actor: Actor, at: datetime) -> d
         if content and content != ERASED:
             pieces = snippet(content, words.terms)
             if pieces:
-                made[appeal_id] = _NOTHING.join(
-                    _HIT.format(piece) if hit else piece for piece, hit in pieces
-                )
+                made[appeal_id] = _NOTHING.join(map(_html, pieces))
     return made
+
+
+def _html(piece: Piece) -> Markup:
+    words = escape(piece[0])
+    return _BEGINS + words + _ENDS if piece[1] else words
 
 
 def _shows(row: Any, words: Words) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from .tokens import DROPPED, fold
@@ -70,15 +70,13 @@ def _hits(text: str, terms: Iterable[str]) -> list[tuple[int, int]]:
     return merged
 
 
-def _folded(text: str) -> tuple[str, list[int]]:
+def _folded(text: str) -> tuple[str, Sequence[int]]:
     """The text folded character by character, and where each character came from."""
-    parts: list[str] = []
-    origin: list[int] = []
-    for index, character in enumerate(text):
-        part = _one(character)
-        parts.append(part)
-        origin += [index] * len(part)
-    return "".join(parts), origin
+    parts = [_one(character) for character in text]
+    folded = "".join(parts)
+    if len(folded) == len(text) and "" not in parts:
+        return folded, range(len(text))
+    return folded, [index for index, part in enumerate(parts) for _ in part]
 
 
 @lru_cache(maxsize=8192)
