@@ -40,6 +40,7 @@ from ledger.search.index import tokens_of
 from ledger.trail import triggers
 from ledger.trail.canonical import FIELDS, first_prev, moment_text, plain_hash, quick
 from ledger.trail.models import Entry, EntryText, Serial, ledger_id
+from ledger.work import statistics
 
 from . import ground, words
 from .city import SPAN, City, Course, Prototypes
@@ -688,6 +689,9 @@ def settle(engine: Engine) -> None:
     """What time does to a database by itself: the log written back, statistics gathered."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if engine.dialect.name == "sqlite":
+            # As the worker has it done every day (ledger.work.statistics).
+            connection.exec_driver_sql(f"PRAGMA analysis_limit = {statistics.SAMPLE}")
+            connection.exec_driver_sql("ANALYZE")
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         else:
             connection.exec_driver_sql("VACUUM ANALYZE")

@@ -12,20 +12,21 @@ from datetime import date, datetime
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
+from flask import current_app
 from sqlalchemy import (
     Connection,
+    Row,
     Select,
     Text,
     bindparam,
     exists,
-    literal,
     or_,
     select,
     type_coerce,
 )
 
 from ..config import SHANGHAI
-from ..db import db, keyring
+from ..db import WRITE, db, keyring
 from ..files.models import Attachment
 from ..firms.models import FirmLiaison
 from ..people.actor import Actor
@@ -113,6 +114,7 @@ class Leaf(Standing[Handing, Clock]):
         number: str
         label: str
         version: int
+        head: str | None
         office: UnitRow
         office_id: int
         region_code: str
@@ -180,9 +182,12 @@ class Leaf(Standing[Handing, Clock]):
         has_merged: bool
         has_liaisons: bool
 
-    def __init__(self, connection: Connection, row: Iterable[Any]) -> None:
-        self.__dict__.update(zip(_KEYS, row, strict=True))
+    def __init__(self, connection: Connection, seen: Row[Any], shelf: Shelf) -> None:
+        self.__dict__.update(shelf["row"])
+        self.knows = bool(seen.knows)
+        self.has_merged, self.has_liaisons = seen.has_merged, seen.has_liaisons
         self._connection = connection
+        self._shelf = shelf
         self._units = directory().units
         self.office = self._units[self.office_id]
 
@@ -202,27 +207,31 @@ class Leaf(Standing[Handing, Clock]):
     def assignments(self) -> list[Handing]:
         if self.state == "registered" and self.accepted_at is None:
             return []  # nothing was ever handed out
-        rows = self._connection.execute(_ASSIGNMENTS, {"of": self.id}).all()
-        return [Handing(row, self._units) for row in rows]
+        return [Handing(row, self._units) for row in self._rows(_ASSIGNMENTS)]
 
     @cached_property
     def deadlines(self) -> list[Clock]:
         held = {given.id: given for given in self.assignments}
-        rows = self._connection.execute(_DEADLINES, {"of": self.id}).all()
-        return [Clock(row, held) for row in rows]
+        return [Clock(row, held) for row in self._rows(_DEADLINES)]
 
     @cached_property
     def external_orders(self) -> list[Order]:
         if not self.has_orders:
             return []
-        return [Order(*row) for row in self._connection.execute(_ORDERS, {"of": self.id}).all()]
+        return [Order(*row) for row in self._rows(_ORDERS)]
 
     @cached_property
     def attachments(self) -> Sequence[Any]:
         """id, name, caption, size and uploaded_at of each."""
         if not self.has_files:
             return ()
-        return self._connection.execute(_FILES, {"of": self.id}).all()
+        return self._rows(_FILES)
+
+    def _rows(self, query: Select[Any]) -> Sequence[Any]:
+        rows: Sequence[Any] | None = self._shelf.get(query)
+        if rows is None:
+            rows = self._shelf[query] = self._connection.execute(query, {"of": self.id}).all()
+        return rows
 
     @cached_property
     def entries(self) -> list[tuple[Any, list[Any]]]:
@@ -259,8 +268,34 @@ def leaf(number: str, actor: Actor, at: datetime) -> Leaf | None:
     """The appeal with this number if `actor` may see it."""
     connection = db.session.connection()
     sight = sight_of(actor, at.astimezone(SHANGHAI).date())
-    row = connection.execute(_of(sight, actor), {"number": number}).one_or_none()
-    return None if row is None else Leaf(connection, row)
+    seen = connection.execute(_of(sight, actor), {"number": number}).one_or_none()
+    return None if seen is None else Leaf(connection, seen, _shelf_of(connection, seen))
+
+
+Shelf = dict[Any, Any]
+"""What was read of one version of an appeal: its row, and by their queries the rows around it.
+The version comes first and the rows after it: what is newer than it never has an elder's name."""
+MOST_SHELVES = 400
+
+
+def _shelf_of(connection: Connection, seen: Row[Any]) -> Shelf:
+    # What a write has in hand may yet be rolled back, and its version given to something else.
+    if connection.get_execution_options().get(WRITE):
+        return _read(connection, seen.id)
+    shelves: dict[Any, Shelf] = current_app.extensions.setdefault("ledger.leaves", {})
+    shelf = shelves.get((seen.id, seen.version, seen.head))
+    if shelf is None:
+        if len(shelves) >= MOST_SHELVES:
+            shelves.clear()
+        shelf = _read(connection, seen.id)
+        row = shelf["row"]
+        shelves[row["id"], row["version"], row["head"]] = shelf
+    return shelf
+
+
+def _read(connection: Connection, appeal_id: int) -> Shelf:
+    row = connection.execute(_WHOLE, {"of": appeal_id}).one()
+    return {"row": dict(zip(_KEYS, row, strict=True))}
 
 
 def _opened(sealed: str | None, place: str) -> str:
@@ -277,7 +312,7 @@ _merged = Appeal.__table__.alias("merged")
 _APPEAL = tuple(
     _appeal[name]
     for name in (
-        "id", "number", "label", "version", "office_id", "region_code", "state", "round", "kind",
+        "id", "number", "label", "version", "head", "office_id", "region_code", "state", "round", "kind",
         "urgency", "category_id", "channel", "cross_region", "appellant_type", "appellant_name",
         "firm_id", "uscc", "industry", "chain", "white_list", "confidential", "real_name",
         "contact_name", "phone_given", "phone_index", "spot_name", "title", "content", "wish",
@@ -299,6 +334,10 @@ _SEALED = (
 _THERE = (
     exists().where(_order.appeal_id == _appeal.id).label("has_orders"),
     exists().where(_file.appeal_id == _appeal.id).label("has_files"),
+)
+_WHOLE = select(*_APPEAL, *_SEALED, *_THERE).where(_appeal.id == bindparam("of"))
+_KEYS = tuple(c.key for c in (*_APPEAL, *_SEALED, *_THERE))
+_ELSEWHERE = (
     exists().where(_merged.c.master_id == _appeal.id).label("has_merged"),
     exists().where(_liaison.firm_id == _appeal.firm_id).label("has_liaisons"),
 )
@@ -306,16 +345,17 @@ _THERE = (
 
 @lru_cache(maxsize=256)
 def _of(sight: Sight, actor: Actor) -> Select[Any]:
-    """The statement for all who have this sight; it costs more to build than to run."""
+    """The statement for all who have this sight; it costs more to build than to run. It asks what
+    no version tells, and which version there is."""
     return select(
-        *_APPEAL,
-        *_SEALED,
+        _appeal.id,
+        _appeal.version,
+        _appeal.head,
         knows_column(actor, sight.day).label("knows"),
-        *_THERE,
+        *_ELSEWHERE,
     ).where(_appeal.number == bindparam("number"), visible_to(actor, sight.day))
 
 
-_KEYS = tuple(c.key for c in (*_APPEAL, *_SEALED, literal(True).label("knows"), *_THERE))
 _ASSIGNMENTS = (
     select(
         *(

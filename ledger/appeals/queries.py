@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Row, Select, bindparam, func, or_, select, union
 from sqlalchemy.orm import defaultload, lazyload, selectinload
+from sqlalchemy.sql.elements import True_
+from sqlalchemy.sql.visitors import iterate, replacement_traverse
 
 from ..catalogue.queries import catalogue
 from ..config import SHANGHAI
@@ -23,12 +25,14 @@ from ..firms.models import FirmLiaison
 from ..people.actor import Actor
 from ..people.directory import UnitRow, directory
 from ..people.regions import region_short, significant
+from ..prepared import ask
 from ..search.query import Finder
 from ..trail.models import Entry
 from .filters import UNIT_VIEWS, Filters
 from .leaf import Leaf
 from .lifecycle import FIRST_KEY, OPEN, OPEN_ASSIGNMENT, Facts, Held
 from .models import Appeal, Assignment
+from .parts import UnitSight
 from .searched import Searched
 from .sight import (
     identity_visible_to,
@@ -254,33 +258,93 @@ def _by_key(
 ) -> tuple[Sequence[Any], int]:
     """(id, knows) of a page's rows, and how many there are in all."""
     direction, moment, last_id = bound
-    backwards = direction == "<"
-    conditions = conditions_of(filters, actor, at)
     day = at.astimezone(SHANGHAI).date()
-    seen = visible_to(actor, day)
-    counted = conditions
-    if filters.q:
-        # What is counted lies farther apart than a page of it: the other way may be the shorter.
-        counted = conditions_of(filters, actor, at, wanted=COUNT_CAP + 1)
-    count = _counting([*counted, seen]).label("total")
-    knows = knows_column(actor, day).label("knows")
-    query = select(Appeal.id, knows, count).where(*conditions, seen)
-    if moment is not None:
-        further = descending != backwards
-        # The bound on the key alone is what an index can start from; within it the ids decide.
-        if further:
-            query = query.where(key <= moment, or_(key < moment, Appeal.id < last_id))
-        else:
-            query = query.where(key >= moment, or_(key > moment, Appeal.id > last_id))
-    if descending != backwards:
-        query = query.order_by(key.desc(), Appeal.id.desc())
+    sight = sight_of(actor, day)
+
+    def bounded(query: Any) -> Any:
+        further = descending != (direction == "<")
+        if moment is not None:
+            last = bindparam("last_id", last_id, BigInteger)
+            # The bound on the key alone is what an index can start from; within it the ids decide.
+            if further:
+                query = query.where(key <= moment, or_(key < moment, Appeal.id < last))
+            else:
+                query = query.where(key >= moment, or_(key > moment, Appeal.id > last))
+        order = (key.desc(), Appeal.id.desc()) if further else (key, Appeal.id)
+        return query.order_by(*order).limit(size)
+
+    def made() -> Any:
+        conditions = counted = conditions_of(filters, actor, at)
+        if filters.q:
+            # What is counted lies farther apart than a page of it: the other way may be shorter.
+            counted = conditions_of(filters, actor, at, wanted=COUNT_CAP + 1)
+        knows = knows_column(actor, day).label("knows")
+        if sight.is_of_few_units:
+            last_first = descending != (direction == "<")
+            return _of_units(sight.units, conditions, bounded, key, knows, last_first, size)
+        seen = visible_to(actor, day)
+        count = _counting([*counted, seen]).label("total")
+        return bounded(select(Appeal.id, knows, count).where(*conditions, seen))
+
+    connection = db.session.connection()
+    if filters.q or filters.view:
+        found = connection.execute(made()).all()
     else:
-        query = query.order_by(key, Appeal.id)
-    found = db.session.connection().execute(query.limit(size)).all()
-    total = found[0].total if found else 0
+        # Put together once for all who see alike; what differs from page to page is named.
+        values: dict[str, Any] = {"at": at, "day_ends": end_of(day)}
+        if moment is not None:
+            values |= {"moment": moment, "last_id": last_id}
+        like = (sight, filters, direction if moment is not None else "", size, catalogue().mark)
+        found = ask(connection, like, values, made).all()
+    total = found[0][2] if found else 0
     if not found and moment is not None:  # past the end: there is something all the same
-        total = count_capped(actor, at, *counted)
-    return [(row.id, row.knows) for row in found], total
+        total = count_capped(actor, at, *conditions_of(filters, actor, at))
+    return [(row[0], bool(row[1])) for row in found], total
+
+
+def _of_units(
+    units: Sequence[int],
+    conditions: Sequence[ColumnElement[bool]],
+    bounded: Callable[[Any], Any],
+    key: Any,
+    knows: Any,
+    last_first: bool,
+    size: int,
+) -> Any:
+    """The same for whoever sees what some units see, by what is kept for each of them: the list
+    of a small unit never walks past what the others hold."""
+    parts, counted = [], []
+    for unit in units:
+        mine = UnitSight.unit_id == unit
+        part = bounded(select(Appeal.id, key.label("key")).where(mine, *conditions))
+        parts.append(by_unit(part).subquery())
+        some = select(Appeal.id).where(mine, *conditions).limit(COUNT_CAP + 1)
+        counted.append(by_unit(some).subquery())
+    # Two units may hold the same appeal.
+    found = union(*(select(part.c[0].label("id"), part.c.key) for part in parts)).subquery()
+    several = union(*(select(one.c[0].label("id")) for one in counted)).subquery()
+    capped = select(several.c.id).limit(COUNT_CAP + 1).subquery()
+    count = select(func.count()).select_from(capped).scalar_subquery().label("total")
+    order = (found.c.key.desc(), found.c.id.desc()) if last_first else (found.c.key, found.c.id)
+    rows = select(found.c.id, knows, count).select_from(found)
+    if not isinstance(knows.element, True_):
+        rows = rows.join(Appeal, Appeal.id == found.c.id)
+    return rows.order_by(*order).limit(size)
+
+
+def by_unit(part: Select[Any]) -> Any:
+    """The same rows by what is kept for the unit; the appeal is looked up where more is asked."""
+    own = UnitSight.__table__.c
+
+    def swapped(element: Any, **_: Any) -> Any:
+        if getattr(element, "table", None) is Appeal.__table__:
+            return own.get("appeal_id" if element.key == "id" else element.key)
+        return None
+
+    swap: Any = replacement_traverse(part, {}, swapped)
+    if any(getattr(e, "table", None) is Appeal.__table__ for e in iterate(swap)):
+        return swap.join(Appeal.__table__, Appeal.__table__.c.id == own.appeal_id)
+    return swap
 
 
 def sorted_by(filters: Filters) -> tuple[Any, bool]:
@@ -391,8 +455,9 @@ def conditions_of(
 
 
 def _in_light(light: str, at: datetime) -> list[ColumnElement[bool]]:
+    if not light:
+        return []
     asked: dict[str, tuple[ColumnElement[bool], ...]] = {
-        "": (),
         "red": (Appeal.due_at < at,),
         "yellow": (Appeal.warn_at <= at, Appeal.due_at >= at),
         "today": (
@@ -400,7 +465,7 @@ def _in_light(light: str, at: datetime) -> list[ColumnElement[bool]]:
             Appeal.due_at <= end_of(at.astimezone(SHANGHAI).date()),
         ),
     }
-    return [Appeal.is_open.is_(True), *asked[light]] if light else []
+    return [Appeal.is_open.is_(True), *asked[light]]
 
 
 @cache

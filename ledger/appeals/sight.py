@@ -26,6 +26,9 @@ from .models import Appeal
 from .parts import FormerOwner, UnitSight
 
 OFFICE_ROLES = ("coordinator", "closer", "duty_officer", "manager", "supervisor")
+FEW = 12
+"""Units asked one by one for what they see; more are asked together."""
+
 HANDLING_ROLES = ("handler", "unit_lead")
 
 
@@ -56,6 +59,12 @@ class Sight:
     def sees_all(self) -> bool:
         """visible_to is true of every appeal of this ledger."""
         return self.is_everywhere and bool(self.offices)
+
+    @property
+    def is_of_few_units(self) -> bool:
+        """Nothing but what some units see, and those few enough to be asked one by one."""
+        others = self.offices or self.own_offices or self.liaison_id is not None
+        return not others and 0 < len(self.units) <= FEW
 
     def covered_by(self, seats: Iterable[Seat]) -> tuple[int, ...]:
         """The offices in the jurisdiction of these seats."""

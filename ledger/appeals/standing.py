@@ -140,11 +140,9 @@ class Standing(Generic[A, D]):
 
     def facts(self, at: datetime, by: Actor | None = None) -> Facts:
         """What the table must know, as of `at`; of one actor alone, what can matter to him."""
-        local = at.astimezone(SHANGHAI)
-        hours = load_calendar().working_hours(local.date())
         persons = {self.registrar_id}
         if by is None or "liaison" in by.roles:
-            persons.update(self._liaisons(local.date()))
+            persons.update(self._liaisons(at.astimezone(SHANGHAI).date()))
         orders = self.external_orders if by is None or by.kind != "person" else ()
         return Facts(
             state=self.state,
@@ -153,7 +151,7 @@ class Standing(Generic[A, D]):
             registrar_id=self.registrar_id,
             ever_accepted=self.accepted_at is not None,
             urgency=self.urgency,
-            off_hours=not any(opens <= at < closes for opens, closes in hours),
+            off_hours=_is_off_hours(at),
             source_systems=frozenset(order.source_system for order in orders),
             known_to=frozenset(persons - {None}),
             known_to_units=frozenset({self.registrar_unit_id} - {None}),
@@ -167,6 +165,16 @@ class Standing(Generic[A, D]):
             close_stopped=self.close_stopped,
             duty_unendorsed=self.duty_unendorsed,
             opening=self.opening,
+        )
+
+    def turning(self, at: datetime) -> tuple[Any, ...]:
+        """What `facts` says beyond what a version of the appeal, the units and the catalogue do."""
+        day = at.astimezone(SHANGHAI).date()
+        return (
+            _is_off_hours(at),
+            self.may_give_up_calling(at),
+            config().strict_home_unit,
+            *sorted(self._liaisons(day)),
         )
 
     def may_give_up_calling(self, at: datetime) -> bool:
@@ -211,3 +219,8 @@ class Standing(Generic[A, D]):
             lead = self.lead
             running = [d for d in running if d.assignment is lead]
         return min(running, key=lambda d: d.due_at, default=None)
+
+
+def _is_off_hours(at: datetime) -> bool:
+    hours = load_calendar().working_hours(at.astimezone(SHANGHAI).date())
+    return not any(opens <= at < closes for opens, closes in hours)
