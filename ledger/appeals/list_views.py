@@ -23,7 +23,7 @@ from ..people.acting import current_actor
 from ..people.actor import Actor
 from ..people.directory import Directory, directory
 from ..people.regions import region_name
-from ..search.marks import mark
+from ..search.marks import mark, marked
 from ..web import NotFound, page_or_fragment, see_other, wants_fragment
 from . import help_views as _help_views  # hangs its pages
 from . import lifecycle
@@ -31,6 +31,7 @@ from .filters import ENTERED, LIGHTS, SORTS, VIEWS, Filters
 from .lines import Line, Words, lines
 from .pages import blueprint
 from .queries import Page, ledger_page, numbers_meant
+from .snippets import snippets
 
 _ = _help_views
 
@@ -86,6 +87,7 @@ def _cells(
     if len(kept) > 4000:
         kept.clear()
     terms = filters.words.terms if filters.q else ()
+    told = snippets(rows, filters.words) if terms else {}
     cells: list[tuple[str, ...]] = []
     for row in rows:
         key = (row.id, row.version, row.knows)
@@ -94,12 +96,13 @@ def _cells(
             lasting = kept[key] = _lasting(words.line(row, None))
         url, label, title, shown, about, name, office, *others = lasting
         if terms:
-            label, shown = _marked(row.label, terms), _marked(row.title, terms)
-            name = _marked(row.appellant_name, terms) if row.knows else name
+            label, shown = marked(mark(row.label, terms)), marked(mark(row.title, terms))
+            name = marked(mark(row.appellant_name, terms)) if row.knows else name
         time = words.time(row)
         left = _time(*time) if time[0] else ""
         at_office = office if several else ""
-        cells.append((url, label, title, shown, about, name, at_office, *others, left))
+        said = told.get(row.id, "")
+        cells.append((url, label, title, shown, said, about, name, at_office, *others, left))
     return cells
 
 
@@ -142,14 +145,6 @@ def _time(words: str, light: str, due: str) -> str:
     light = f" light-{light}" if light else ""
     title = f' title="{escape(due)}"' if due else ""
     return f'<span class="time-left{light}"{title}>{escape(words)}</span>'
-
-
-def _marked(text: str, terms: Sequence[str]) -> str:
-    """Hits marked."""
-    return "".join(
-        f"<mark>{escape(piece)}</mark>" if hit else escape(piece)
-        for piece, hit in mark(text, terms)
-    )
 
 
 def _cursor_url(filters: Filters, cursor: str) -> str | None:

@@ -3,50 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
-from markupsafe import Markup, escape
-from sqlalchemy import select
-
-from ..config import SHANGHAI
-from ..db import db
-from ..people.actor import Actor
-from ..search.marks import Piece, snippet
+from ..db import Reader
+from ..search.marks import marked, snippet
 from ..search.tokens import Words, fold
 from ..trail.models import ERASED
 from .models import Appeal
-from .sight import admits
 
-_NOTHING, _BEGINS, _ENDS = Markup(""), Markup("<mark>"), Markup("</mark>")
+_read = Reader((Appeal.id, Appeal.content), 50)
 
 
-def snippets(rows: Sequence[Any], words: Words, actor: Actor, at: datetime) -> dict[int, Markup]:
-    """By the appeals' ids: some forty characters of the content about its first hit, hits marked,
-    of those rows that do not show every word in their title, appellant or number.
+def snippets(rows: Sequence[Any], words: Words) -> dict[int, str]:
+    """By the appeals' ids: some forty characters of the content about its first hit, as HTML with
+    the hits marked, of those rows that do not show every word in their title, appellant or number.
 
-    `rows`: what a list shows (LINE_COLUMNS and `knows`). Of an appeal whose appellant is hidden
-    from `actor` there is none: he may have been named in the content.
+    `rows`: what a list shows (LINE_COLUMNS and `knows`), so they came through visible_to. Of an
+    appeal whose appellant is hidden there is none: he may have been named in the content.
     """
-    asked = [row.id for row in rows if row.knows and not _shows(row, words)]
-    if not asked:
-        return {}
-    day = at.astimezone(SHANGHAI).date()
-    found = db.session.connection().execute(
-        select(Appeal.id, Appeal.content).where(Appeal.id.in_(asked), admits(actor, day))
-    )
-    made: dict[int, Markup] = {}
-    for appeal_id, content in found:
-        if content and content != ERASED:
-            pieces = snippet(content, words.terms)
-            if pieces:
-                made[appeal_id] = _NOTHING.join(map(_html, pieces))
-    return made
-
-
-def _html(piece: Piece) -> Markup:
-    words = escape(piece[0])
-    return _BEGINS + words + _ENDS if piece[1] else words
+    asked = [(row.id,) for row in rows if row.knows and not _shows(row, words)]
+    return {
+        appeal_id: marked(said)
+        for appeal_id, content in (_read(asked) if asked else ())
+        if content and content != ERASED and (said := snippet(content, words.terms))
+    }
 
 
 def _shows(row: Any, words: Words) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 
 from ledger.config import SHANGHAI
 
@@ -107,7 +108,7 @@ class Calendar:
 
     def working_days_between(self, a: date, b: date) -> int:
         """How many working days lie in (a, b]; 0 when b is not after a."""
-        return sum(self.is_working(day) for day in _days(a + DAY, b))
+        return _between(self, a, b)
 
     def working_hours(self, day: date) -> list[tuple[datetime, datetime]]:
         """The intervals worked on a Shanghai day, in UTC."""
@@ -149,6 +150,12 @@ class Calendar:
         while True:
             yield from self.working_hours(day)
             day += DAY
+
+
+@lru_cache(maxsize=4096)
+def _between(calendar: Calendar, a: date, b: date) -> int:
+    # A list asks it of every line, and mostly of the same few days.
+    return sum(calendar.is_working(day) for day in _days(a + DAY, b))
 
 
 def _days(first: date, last: date) -> Iterator[date]:

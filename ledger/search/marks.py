@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
+from markupsafe import escape
+
 from .tokens import DROPPED, fold
 
 Piece = tuple[str, bool]
@@ -26,6 +28,13 @@ def mark(text: str, terms: Iterable[str]) -> list[Piece]:
     if done < len(text):
         found.append((text[done:], False))
     return found
+
+
+def marked(pieces: Iterable[Piece]) -> str:
+    """The pieces as HTML, hits in <mark>."""
+    return "".join(
+        f"<mark>{escape(words)}</mark>" if hit else escape(words) for words, hit in pieces
+    )
 
 
 def snippet(text: str, terms: Iterable[str]) -> list[Piece]:
@@ -72,11 +81,34 @@ def _hits(text: str, terms: Iterable[str]) -> list[tuple[int, int]]:
 
 def _folded(text: str) -> tuple[str, Sequence[int]]:
     """The text folded character by character, and where each character came from."""
+    folded = text.translate(_ONE)
+    if _ONE.uneven.isdisjoint(text):
+        return folded, range(len(text))
     parts = [_one(character) for character in text]
     folded = "".join(parts)
     if len(folded) == len(text) and "" not in parts:
         return folded, range(len(text))
     return folded, [index for index, part in enumerate(parts) for _ in part]
+
+
+class _Folding(dict[int, str]):
+    """What a character is folded to, worked out when it is first met."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.uneven: set[str] = set()
+        """Those met that become none or several."""
+
+    def __missing__(self, number: int) -> str:
+        if len(self) > 20_000:  # more than any county's files hold: somebody is trying
+            self.clear()
+        part = self[number] = _one(chr(number))
+        if len(part) != 1:
+            self.uneven.add(chr(number))
+        return part
+
+
+_ONE = _Folding()
 
 
 @lru_cache(maxsize=8192)
