@@ -16,7 +16,7 @@ from .lifecycle import OPEN, STATES
 LIGHTS = {"today": "今日到期", "yellow": "临期", "red": "超期"}
 SORTS = {"due": "时限近的在前", "registered": "新登记在前", "oldest": "早登记在前"}
 
-ENTERED = {"entered": "新录入在前（仅检索）"}
+ENTERED = {"entered": "新录入在前"}
 """The order of entry: what was carried over later from an older ledger comes before. Of a search
 alone, whose index keeps to it."""
 
@@ -112,9 +112,8 @@ class Filters:
             white_list=args.get("white_list", "") in ("1", "y", "on"),
             view=_one_of(args.get("view", ""), set(VIEWS)),
             q=q,
-            # Of what holds a word the newest is wanted, unless one says otherwise.
             sort=_one_of(args.get("sort", ""), set(ENTERED | SORTS if q else SORTS))
-            or ("entered" if q else "due"),
+            or _usual_sort(q),
         )
 
     def with_(self, **changes: Any) -> Self:
@@ -125,7 +124,7 @@ class Filters:
         found: dict[str, str] = {}
         for field in fields(self):
             value = getattr(self, field.name)
-            if value == field.default:
+            if value == (_usual_sort(self.q) if field.name == "sort" else field.default):
                 continue
             found[field.name] = "1" if value is True else str(value)
         return found
@@ -136,6 +135,11 @@ class Filters:
 
 
 OPEN_STATES = tuple(state for state in STATES if state in OPEN)
+
+
+def _usual_sort(q: str) -> str:
+    """Of what holds a word the newest is wanted, unless one says otherwise."""
+    return "entered" if q else "due"
 
 
 def _one_of(value: str, allowed: set[str]) -> str:

@@ -184,5 +184,9 @@ def test_the_ledger_opens_whatever_is_typed(cast: Cast, hostile: tuple[str, ...]
 
 def test_the_address_carries_the_words() -> None:
     filters = Filters.read({"q": "  寻乌\u3000物流 "})
-    assert filters.given() == {"q": "寻乌 物流", "sort": "entered"}
+    assert filters.given() == {"q": "寻乌 物流"}
+    for sort in ("due", "registered"):
+        chosen = Filters.read({"q": "寻乌", "sort": sort})
+        assert chosen.sort == sort
+        assert Filters.read(chosen.given()) == chosen
     assert not Filters.read({"q": "\x00\u200b"}).given()
