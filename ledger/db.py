@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import time
 from collections import namedtuple
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -38,6 +39,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import (
     DeclarativeBase,
     InstrumentedAttribute,
@@ -158,6 +160,10 @@ def now() -> datetime:
     """The clock, for the edges (views, commands, the worker). Rules are handed their moment."""
     return datetime.now(UTC)
 
+
+IDLE_SECONDS = 5
+"""After which a connection to PostgreSQL is tried before it is used."""
+_USED = "ledger_used"
 
 _MARKS = "ledger_marks"
 
@@ -313,7 +319,7 @@ def init_app(app: Flask, settings: Config) -> None:
     app.config["LEDGER"] = settings
     app.config["LEDGER_KEYRING"] = Keyring(settings.field_keys)
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
-    options: dict[str, Any] = {"pool_pre_ping": not settings.is_sqlite}
+    options: dict[str, Any] = {}
     if settings.is_sqlite:
         path = settings.database_url.removeprefix("sqlite:///")
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -323,6 +329,28 @@ def init_app(app: Flask, settings: Config) -> None:
     with app.app_context():
         if settings.is_sqlite:
             _prepare_sqlite(db.engine)
+        else:
+            _prepare_postgres(db.engine)
+
+
+def _prepare_postgres(engine: Engine) -> None:
+    """A connection that has lain idle is tried before it is used: the server may have been started
+    anew meanwhile. One just used is not, which spares a busy ledger a round trip a request."""
+
+    @event.listens_for(engine, "checkout")
+    def _checkout(raw: Any, record: Any, _proxy: object) -> None:
+        used = record.info.get(_USED)
+        if used is None or time.monotonic() - used < IDLE_SECONDS:
+            return
+        try:
+            raw.execute("SELECT 1")
+            raw.rollback()
+        except raw.OperationalError as error:
+            raise DisconnectionError from error  # the pool opens another
+
+    @event.listens_for(engine, "checkin")
+    def _checkin(_raw: Any, record: Any) -> None:
+        record.info[_USED] = time.monotonic()
 
 
 def _prepare_sqlite(engine: Engine) -> None:
