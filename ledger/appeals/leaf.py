@@ -6,11 +6,11 @@ row says that there is some. Ciphertexts stay sealed until somebody may and want
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import current_app
 from sqlalchemy import (
@@ -36,6 +36,8 @@ from .lifecycle import FIRST_KEY
 from .models import Appeal, Assignment, Deadline, ExternalOrder
 from .sight import Sight, knows_column, sight_of, visible_to
 from .standing import Given, Running, Standing
+
+T = TypeVar("T")
 
 
 class Handing(Given):
@@ -192,6 +194,23 @@ class Leaf(Standing[Handing, Clock]):
         self.office = self._units[self.office_id]
 
     @property
+    def edition(self) -> tuple[Any, ...]:
+        """New with every act. The hash beside the number: what is rolled back, or lost with the
+        days since a backup, gives its number to something else."""
+        return (self.id, self.version, self.head)
+
+    def keep(self, what: str, key: Hashable, make: Callable[[], tuple[T, bool]]) -> T:
+        """What `make` gave for this edition and this key, if it says that it lasts."""
+        kept = _kept(what)
+        key = (self.edition, self.knows, key)
+        found: T | None = None if _is_in_hand(self._connection) else kept.get(key)
+        if found is None:
+            found, lasts = make()
+            if lasts and not _is_in_hand(self._connection):
+                kept[key] = found
+        return found
+
+    @property
     def stream(self) -> str:
         return f"appeal/{self.number}"
 
@@ -273,29 +292,35 @@ def leaf(number: str, actor: Actor, at: datetime) -> Leaf | None:
 
 
 Shelf = dict[Any, Any]
-"""What was read of one version of an appeal: its row, and by their queries the rows around it.
-The version comes first and the rows after it: what is newer than it never has an elder's name."""
-MOST_SHELVES = 400
+"""What was read of one edition of an appeal: its row, and by their queries the rows around it.
+The edition comes first and the rows after it: what is newer never has an elder's name."""
+
+MOST_ROWS, MOST_PIECES = 400, 200
+"""So many editions' rows, and so many pieces of pages of each sort, are kept by a process."""
 
 
 def _shelf_of(connection: Connection, seen: Row[Any]) -> Shelf:
-    # What a write has in hand may yet be rolled back, and its version given to something else.
-    if connection.get_execution_options().get(WRITE):
-        return _read(connection, seen.id)
-    shelves: dict[Any, Shelf] = current_app.extensions.setdefault("ledger.leaves", {})
-    shelf = shelves.get((seen.id, seen.version, seen.head))
-    if shelf is None:
-        if len(shelves) >= MOST_SHELVES:
-            shelves.clear()
-        shelf = _read(connection, seen.id)
-        row = shelf["row"]
-        shelves[row["id"], row["version"], row["head"]] = shelf
+    kept = _kept("rows")
+    shelf: Shelf | None = kept.get((seen.id, seen.version, seen.head))
+    if shelf is None or _is_in_hand(connection):
+        row = connection.execute(_WHOLE, {"of": seen.id}).one()
+        shelf = {"row": dict(zip(_KEYS, row, strict=True))}
+        if not _is_in_hand(connection):
+            kept[row.id, row.version, row.head] = shelf
     return shelf
 
 
-def _read(connection: Connection, appeal_id: int) -> Shelf:
-    row = connection.execute(_WHOLE, {"of": appeal_id}).one()
-    return {"row": dict(zip(_KEYS, row, strict=True))}
+def _is_in_hand(connection: Connection) -> bool:
+    """What a write has in hand may yet be rolled back, and is not kept."""
+    return bool(connection.get_execution_options().get(WRITE))
+
+
+def _kept(what: str) -> dict[Any, Any]:
+    shelves: dict[str, dict[Any, Any]] = current_app.extensions.setdefault("ledger.leaves", {})
+    kept = shelves.setdefault(what, {})
+    if len(kept) >= (MOST_ROWS if what == "rows" else MOST_PIECES):
+        kept.clear()
+    return kept
 
 
 def _opened(sealed: str | None, place: str) -> str:
@@ -312,8 +337,9 @@ _merged = Appeal.__table__.alias("merged")
 _APPEAL = tuple(
     _appeal[name]
     for name in (
-        "id", "number", "label", "version", "head", "office_id", "region_code", "state", "round", "kind",
-        "urgency", "category_id", "channel", "cross_region", "appellant_type", "appellant_name",
+        "id", "number", "label", "version", "head", "office_id", "region_code", "state",
+        "round", "kind", "urgency", "category_id",
+        "channel", "cross_region", "appellant_type", "appellant_name",
         "firm_id", "uscc", "industry", "chain", "white_list", "confidential", "real_name",
         "contact_name", "phone_given", "phone_index", "spot_name", "title", "content", "wish",
         "place", "route_from", "route_to", "goods", "plates", "stranded", "stranded_since",

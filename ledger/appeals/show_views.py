@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from flask import render_template, request
+from flask import Response, make_response, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import generate_csrf
 from markupsafe import escape
 
 from ledger import access
 
 from ..catalogue.queries import Catalogue, catalogue
 from ..catalogue.words import APPELLANT_TYPES, KINDS, SATISFACTION, SOLVED, URGENCIES
+from ..config import SHANGHAI
 from ..db import db, keyring, now, writing
 from ..deadlines import clocks
-from ..deadlines.calendar import Calendar
 from ..deadlines.limits import STAGES
 from ..deadlines.queries import load_calendar
 from ..firms.phones import mask
@@ -27,8 +29,8 @@ from ..people.actor import Actor
 from ..people.directory import directory
 from ..people.regions import region_name
 from ..trail.models import ERASED
-from ..web import NotFound, Refused, page_or_fragment, wants_fragment
-from . import acts, lifecycle, show_queries, story
+from ..web import NotFound, Refused, wants_fragment
+from . import acts, cells, lifecycle, show_queries, story
 from . import leaf as leaves
 from .act_forms import ActForm, RevealForm
 from .acts import ACTS, Act, Drawing
@@ -76,9 +78,8 @@ def _is_sane(number: str) -> bool:
 def show(number: str) -> ResponseReturnValue:
     at, actor = now(), current_actor()
     appeal = read(number, actor, at)
-    return page_or_fragment(
-        "appeals/show.html", "appeals/_appeal.html", **article(appeal, actor, at)
-    )
+    drawn = drawn_article(appeal, actor, at)
+    return make_response(drawn) if wants_fragment() else _page(appeal, drawn)
 
 
 class Drawn(str):
@@ -88,6 +89,10 @@ class Drawn(str):
 
     def __html__(self) -> str:
         return str(self)
+
+
+def _page(appeal: Leaf, drawn: Drawn) -> Response:
+    return make_response(render_template("appeals/show.html", appeal=appeal, drawn=drawn))
 
 
 @dataclass(frozen=True)
@@ -258,23 +263,30 @@ def article(
     said: str = "",
     shown_numbers: dict[str, str] | None = None,
     reveal_form: RevealForm | None = None,
+    around: Around | None = None,
+    said_later: bool = False,
 ) -> dict[str, Any]:
     """What `_appeal.html` shows. `opened` is the panel that stands open in place of the next
-    step's; `keep` are codes of panels that the browser keeps, with whatever is typed there."""
+    step's; `keep` are codes of panels that the browser keeps, with whatever is typed there.
+    `said_later`: with a hole for each of what `_Article` puts in."""
     facts = appeal.facts(at)
     knows = appeal.knows
-    book, calendar = catalogue(), load_calendar()
+    book = catalogue()
+    around = around or Around.of(appeal, actor, at)
     may_now = acts.open_to(appeal, facts, actor)
     first = acts.next_of(may_now, appeal)
     kept = [code for code in keep if opened is None or code != opened.act.code]
     if opened is None and first is not None:
         opened = panel(first, appeal, actor, at, is_open=True, preserved=first.code in kept)
-    time, light, _ = time_words(cast(Any, appeal), at, calendar)
     clock = appeal.main_clock()
-    clocks_told = {d.id: _clock(d, at, calendar) for d in appeal.deadlines}
-    told = trail(appeal, book)
+    limits = [Limit.of(d) for d in appeal.deadlines if d.ended_at is None]
+    times = _times(appeal, clock.sentence if clock else "", limits, at)
+    if said_later:
+        times = {name: _hole(name) for name in times}
+        if opened is not None and opened.form is None:
+            opened = replace(opened, body=_hole("body"))
+    clocks_told = {d.id: _clock(d, times) for d in appeal.deadlines}
     phones = _phones(appeal, facts, actor, shown_numbers or {})
-    oldest_first = request.args.get("order") == "oldest"
     persons = (appeal.registrar_id, appeal.caller_id, appeal.upholder_id, appeal.closer_id)
     names = show_queries.names_of_persons(persons)
     return {
@@ -285,8 +297,7 @@ def article(
         "knows": knows,
         "hidden": HIDDEN,
         "tone": _tone(appeal),
-        "time": time,
-        "light": light,
+        "time": times["time"],
         "due_sentence": clock.sentence if clock else "",
         "due_provisional": bool(clock and clock.provisional),
         "steps": steps_of(appeal),
@@ -302,11 +313,9 @@ def article(
         "assignments": _assignments(appeal, clocks_told, book),
         "clocks": _clocks(appeal, clocks_told),
         "calling": _calling(appeal, book, names),
-        "lines": told if oldest_first else told[::-1],
-        "oldest_first": oldest_first,
-        "short_trail": SHORT_TRAIL,
-        "masters": show_queries.master_of(appeal, actor, at),
-        "merged": show_queries.merged_into(appeal, actor, at),
+        "trail": _hole("trail") if said_later else _drawn_trail(appeal, book),
+        "masters": around.masters,
+        "merged": around.merged,
         "opened": opened,
         "others": [act for act in may_now if opened is None or act.code != opened.act.code],
         "first": first,
@@ -314,6 +323,107 @@ def article(
         "barred": _barred(appeal, facts, actor, at),
         "said": said,
     }
+
+
+class Around(NamedTuple):
+    """Other appeals that are named on its page."""
+
+    masters: tuple[Any, ...]
+    merged: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, appeal: Leaf, actor: Actor, at: datetime) -> Around:
+        return cls(
+            tuple(show_queries.master_of(appeal, actor, at)),
+            tuple(show_queries.merged_into(appeal, actor, at)),
+        )
+
+
+class Limit(NamedTuple):
+    """A limit that runs."""
+
+    id: int
+    due_at: datetime
+    warn_at: datetime
+    spec: str
+    sentence: str
+
+    @classmethod
+    def of(cls, deadline: leaves.Clock) -> Limit:
+        given = deadline
+        return cls(given.id, given.due_at, given.warn_at, given.spec, given.sentence)
+
+
+class _Article(NamedTuple):
+    """An article with holes for what does not last: its time left and those of its limits, the
+    fields of its form, the token that its forms are sent with, and the trail, which has a reader
+    of its own for every order."""
+
+    parts: list[str]
+    """HTML, and at every other place the name of a hole."""
+    opened: Act | None
+    like: tuple[Any, ...]
+    """What the form depends on."""
+    due_sentence: str
+    limits: list[Limit]
+
+
+_SECRET = secrets.token_hex(8)
+"""So that nobody can have typed the mark of a hole."""
+_HOLES = re.compile(f"\x02{_SECRET} ([a-z0-9 ]+)\x03")
+
+
+def _hole(name: str) -> Drawn:
+    return Drawn(f"\x02{_SECRET} {name}\x03")
+
+
+def drawn_article(appeal: Leaf, actor: Actor, at: datetime) -> Drawn:
+    """The article as nobody has typed anything in it. An edition of an appeal looks the same to
+    the same reader all day, but for its holes, for what is named around it, and for what turns
+    on the hour."""
+    day, around = at.astimezone(SHANGHAI).date(), Around.of(appeal, actor, at)
+    book = catalogue()
+    key = (actor, day, appeal.turning(at), around, directory().mark, book.mark)
+    found = appeal.keep("articles", key, lambda: _article(appeal, actor, at, around))
+    said: dict[str, str] = _times(appeal, found.due_sentence, found.limits, at)
+    said["token"] = generate_csrf()
+    said["trail"] = _drawn_trail(appeal, book)
+    if found.opened is not None:
+        said["body"] = _kept_body(found.opened, found.like, Drawing(appeal, actor, at))
+    parts = found.parts.copy()
+    parts[1::2] = [said[name] for name in parts[1::2]]
+    return Drawn("".join(parts))
+
+
+def _article(appeal: Leaf, actor: Actor, at: datetime, around: Around) -> tuple[_Article, bool]:
+    """Whether it lasts: a form with words of its own in it does not."""
+    context = article(appeal, actor, at, around=around, said_later=True)
+    opened: Panel | None = context["opened"]
+    whole = opened is not None and opened.form is not None
+    html = render_template("appeals/_appeal.html", **context)
+    html = html.replace(generate_csrf(), _hole("token"))
+    act = None if opened is None or whole else opened.act
+    like = None if act is None else act.depends(Drawing(appeal, actor, at))
+    limits = [Limit.of(d) for d in appeal.deadlines if d.ended_at is None]
+    parts = _HOLES.split(html)
+    return _Article(parts, act, like or (), context["due_sentence"], limits), not whole
+
+
+def _times(
+    appeal: Leaf, due_sentence: str, limits: Sequence[Limit], at: datetime
+) -> dict[str, str]:
+    """Every time left on the page: of the appeal, and of each limit in its list and beside its
+    assignment."""
+    calendar = load_calendar()
+    words, light, _ = time_words(cast(Any, appeal), at, calendar)
+    left = cells.time_left(words, light, due_sentence) if words else ""
+    said: dict[str, str] = {"time": Drawn(left)}
+    for limit in limits:
+        words = clocks.words(at, limit.due_at, limit.spec, calendar)
+        light = "red" if at > limit.due_at else "yellow" if at >= limit.warn_at else ""
+        said[f"left {limit.id}"] = Drawn(cells.time_left(words, light, ""))
+        said[f"left beside {limit.id}"] = Drawn(cells.time_left(words, light, limit.sentence))
+    return said
 
 
 URGENCY_TONES = {"urgent": "now", "critical": "bad"}
@@ -419,9 +529,7 @@ def _reveals(facts: Facts, actor: Actor) -> str:
 ANY_OPEN = min(lifecycle.BY_CODE["supplement"].frm)
 
 
-def _phones(
-    appeal: Leaf, facts: Facts, actor: Actor, shown: dict[str, str]
-) -> dict[str, Number]:
+def _phones(appeal: Leaf, facts: Facts, actor: Actor, shown: dict[str, str]) -> dict[str, Number]:
     """The numbers on the page; those of the appellant only for whoever may know him."""
     found: dict[str, Number] = {}
     right = _reveals(facts, actor)
@@ -463,7 +571,10 @@ class Clock(NamedTuple):
     unit: str
     due_at: datetime
     words: str
-    light: str
+    """How it ended."""
+    left: str
+    left_beside: str
+    """HTML: in the list of limits, and beside an assignment while it runs."""
     sentence: str
     provisional: bool
     running: bool
@@ -473,22 +584,22 @@ class Clock(NamedTuple):
         return clocks.shown_end(self.due_at)
 
 
-def _clock(deadline: leaves.Clock, at: datetime, calendar: Calendar) -> Clock:
+def _clock(deadline: leaves.Clock, times: Mapping[str, str]) -> Clock:
+    words = ""
     if deadline.ended_at is None:
-        words = clocks.words(at, deadline.due_at, deadline.spec, calendar)
-        late = at > deadline.due_at
-        light = "red" if late else "yellow" if at >= deadline.warn_at else ""
+        left, beside = times[f"left {deadline.id}"], times[f"left beside {deadline.id}"]
     else:
         late = deadline.ended_as == "met" and deadline.ended_at > deadline.due_at
         words = "超期完成" if late else ENDED.get(deadline.ended_as, "已终止")
-        light = "red" if late else "paused"
+        left, beside = Drawn(cells.time_left(words, "red" if late else "paused", "")), ""
     unit = deadline.assignment.unit.label if deadline.assignment is not None else ""
     return Clock(
         label=CLOCKS.get(deadline.stage, deadline.stage),
         unit=unit,
         due_at=deadline.due_at,
         words=words,
-        light=light,
+        left=left,
+        left_beside=beside,
         sentence=deadline.sentence,
         provisional=deadline.provisional,
         running=deadline.ended_at is None,
@@ -536,9 +647,7 @@ def _assignments(appeal: Leaf, told: Mapping[int, Clock], book: Catalogue) -> li
     rows = sorted(appeal.assignments, key=lambda a: (-a.round, not a.is_open, -a.id))
     handed = []
     for row in rows:
-        mine = [
-            d for d in appeal.deadlines if d.assignment_id == row.id and d.stage in ANSWERS
-        ]
+        mine = [d for d in appeal.deadlines if d.assignment_id == row.id and d.stage in ANSWERS]
         last = max(mine, key=lambda d: (d.started_at, d.id), default=None)
         state = lifecycle.ASSIGNMENT_STATES[row.state]
         if row.release_reason:
@@ -583,6 +692,23 @@ def _calling(appeal: Leaf, book: Catalogue, names: dict[int | None, str]) -> lis
 
 
 # -- the trail ---------------------------------------------------------------------------------
+
+
+def _drawn_trail(appeal: Leaf, book: Catalogue) -> Drawn:
+    oldest_first = request.args.get("order") == "oldest"
+
+    def draw() -> tuple[Drawn, bool]:
+        told = trail(appeal, book)
+        html = render_template(
+            "appeals/show/_trail.html",
+            lines=told if oldest_first else told[::-1],
+            oldest_first=oldest_first,
+            short_trail=SHORT_TRAIL,
+            address=address(appeal.number),
+        )
+        return Drawn(html), True
+
+    return appeal.keep("trails", (oldest_first, directory().mark, book.mark), draw)
 
 
 def trail(appeal: Leaf, book: Catalogue) -> list[story.Line]:
@@ -702,11 +828,8 @@ def _phone_again(
         )
         return body, status
     shown = {asked.key: asked.whole} if asked.whole else {}
-    page = render_template(
-        "appeals/show.html",
-        **article(appeal, actor, at, shown_numbers=shown, reveal_form=form),
-    )
-    return page, status
+    context = article(appeal, actor, at, shown_numbers=shown, reveal_form=form)
+    return _page(appeal, Drawn(render_template("appeals/_appeal.html", **context))), status
 
 
 def address(number: str) -> str:
@@ -717,4 +840,3 @@ def address(number: str) -> str:
 def loaded_panels() -> list[str]:
     """The panels that the browser has open and wants to keep."""
     return [code for code in request.form.getlist("loaded")[:40] if code in ACTS]
-

@@ -133,9 +133,7 @@ class Standing(Generic[A, D]):
         the appeal began anew: what an earlier round answered leads nothing any more."""
         if self.lead_unit_id is None:
             return None
-        leads: list[A] = [
-            a for a in self.assignments if a.part == "lead" and a.state != "released"
-        ]
+        leads: list[A] = [a for a in self.assignments if a.part == "lead" and a.state != "released"]
         return max(leads, key=lambda a: (a.round, a.assigned_at), default=None)
 
     def facts(self, at: datetime, by: Actor | None = None) -> Facts:
