@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import BindParameter, Dialect, Select, bindparam, func, literal, select, union_all
@@ -25,7 +26,7 @@ from .models import Appeal
 from .parts import UnitSight
 from .queries import conditions_of, read_list, sorted_by
 from .sight import admits, knows_column, sight_of
-from .turns import ways
+from .turns import LONG_AGO, ways
 
 MOST = 64
 """Statements that a process keeps."""
@@ -51,18 +52,24 @@ def count(actor: Actor, at: datetime, asked: Sequence[tuple[Filters, int]]) -> l
     found = iter(_answer("count", actor, at, asked, made).one())
     numbers = []
     for filters, cap in asked:
-        parts = sum(len(way.counted) for way in ways(filters, at)) or 1
-        numbers.append(min(sum(next(found) for _ in range(parts)), cap + 1))
+        parts = range(_ranges(filters.view))
+        numbers.append(min(sum(next(found) for _ in parts), cap + 1))
     return numbers
+
+
+@cache
+def _ranges(view: str) -> int:
+    """In how many parts a list is counted."""
+    return sum(len(way.counted) for way in ways(Filters(view=view), LONG_AGO)) or 1
 
 
 def first(actor: Actor, at: datetime, asked: Sequence[tuple[Filters, int]]) -> list[list[Any]]:
     """The first rows behind each of the filters, in the columns that the table of acts asks for."""
     if not asked:
         return []
-    knows = knows_column(actor, at.astimezone(SHANGHAI).date())
 
     def made() -> Any:
+        knows = knows_column(actor, at.astimezone(SHANGHAI).date())
         found = []
         for place, (filters, size) in enumerate(asked):
             key, descending = sorted_by(filters)

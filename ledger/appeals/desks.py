@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Row, and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from ..config import SHANGHAI
-from ..db import db
+from ..db import config, db
 from ..deadlines import clocks
-from ..deadlines.queries import load_calendar
+from ..deadlines.queries import caps_in_force, load_calendar
 from ..firms import phones
 from ..firms.models import Firm
 from ..firms.queries import served_by
@@ -27,12 +28,16 @@ from ..people.models import Person, Post, Unit
 from ..people.regions import covers
 from .asking import count, first
 from .filters import Filters
-from .lifecycle import Facts
 from .lines import NEXT, Line, days_held, lines, next_acts, refusals
+from .lines import Act as LineAct
 from .models import Appeal, Assignment, Deadline
 from .queries import COUNT_CAP, conditions_of, facts_of, identity_visible_to, listed, visible_to
+from .standing import is_off_hours
 
 ENOUGH_CLOSERS = 2
+
+MOST_VERDICTS = 2000
+"""So many answers of the table of acts are kept for each who asks."""
 
 QUEUE_CAP = 99
 """What one works through is counted so far; whoever looks from above counts on to COUNT_CAP."""
@@ -42,6 +47,7 @@ def _words(count: int, cap: int) -> str:
     return f"{cap}+" if count > cap else str(count)
 
 
+@lru_cache(maxsize=1024)
 def _url(filters: Filters) -> str:
     return f"/appeals/?{filters.query}"
 
@@ -152,10 +158,10 @@ class Asker:
     at: datetime
     _to_count: dict[tuple[Filters, int], None] = field(default_factory=dict)
     _to_read: dict[tuple[Filters, int], None] = field(default_factory=dict)
-    _judged: set[Filters] = field(default_factory=set)
+    _judged: dict[Filters, tuple[str, ...]] = field(default_factory=dict)
     _counts: dict[tuple[Filters, int], int] = field(default_factory=dict)
     _rows: dict[Filters, list[Any]] = field(default_factory=dict)
-    _facts: dict[int, Facts] = field(default_factory=dict)
+    _offers: dict[Filters, dict[int, LineAct]] = field(default_factory=dict)
 
     @property
     def day(self) -> date:
@@ -171,9 +177,30 @@ class Asker:
         asked = list(self._to_read)
         for (filters, _), rows in zip(asked, first(self.actor, self.at, asked), strict=True):
             self._rows[filters] = rows
-        judged = {row.id: row for filters in self._judged for row in self._rows[filters]}
-        self._facts = facts_of(judged.values(), self.at)
+        self._judge()
         return [found for desk in making if (found := _end(desk)) is not None]
+
+    def _judge(self) -> None:
+        """What each row offers turns on its version, on whoever asks, and on little besides."""
+        kept: dict[Any, LineAct | None] = {}
+        if "liaison" not in self.actor.roles:
+            # A liaison's firms are of no version.
+            turning = (is_off_hours(self.at), caps_in_force(self.at), config().strict_home_unit)
+            kept = directory().keep(("acts of lines", self.actor, turning), dict)
+            if len(kept) > MOST_VERDICTS:
+                kept.clear()
+        wanted = [
+            ((row.id, row.version, acts), row)
+            for filters, acts in self._judged.items()
+            for row in self._rows[filters]
+        ]
+        missing = [(key, row) for key, row in wanted if key not in kept]
+        facts = facts_of({row.id: row for _, row in missing}.values(), self.at)
+        for key, row in missing:
+            kept[key] = next_acts(facts, [row], self.actor, key[2]).get(row.id)
+        for filters, acts in self._judged.items():
+            offered = {row.id: kept[row.id, row.version, acts] for row in self._rows[filters]}
+            self._offers[filters] = {i: act for i, act in offered.items() if act is not None}
 
     def count(self, *wanted: Filters, cap: int = QUEUE_CAP) -> None:
         """Before the first yield."""
@@ -183,21 +210,23 @@ class Asker:
         return self._counts[filters, cap]
 
     def read(
-        self, filters: Filters, size: int, *, judged: bool = True, cap: int = QUEUE_CAP
+        self,
+        filters: Filters,
+        size: int,
+        *,
+        acts: tuple[str, ...] = NEXT,
+        cap: int = QUEUE_CAP,
     ) -> None:
-        """Between the yields. `judged`: the table of acts will be asked about the rows."""
+        """Between the yields. `acts`: the first of them that may be done now is offered."""
         if not self.number(filters, cap):
             self._rows[filters] = []
             return
         self._to_read[filters, size] = None
-        if judged:
-            self._judged.add(filters)
+        if acts:
+            self._judged[filters] = acts
 
     def rows(self, filters: Filters) -> list[Any]:
         return self._rows[filters]
-
-    def facts(self, filters: Filters) -> dict[int, Facts]:
-        return {row.id: self._facts[row.id] for row in self._rows[filters]}
 
     def tiles(self, asked: Sequence[Asked], cap: int = QUEUE_CAP) -> list[Tile]:
         return [
@@ -211,13 +240,10 @@ class Asker:
         title: str,
         filters: Filters,
         *,
-        acts: tuple[str, ...] = NEXT,
         cap: int = QUEUE_CAP,
         **more: Any,
     ) -> Block:
-        rows = self._rows[filters]
-        offered = next_acts(self._facts, rows, self.actor, acts) if acts else {}
-        shown = lines(rows, self.at, offered)
+        shown = lines(self._rows[filters], self.at, self._offers.get(filters))
         number = self.number(filters, cap)
         return Block(key, title, filters=filters, lines=shown, count=number, cap=cap, **more)
 
@@ -277,8 +303,8 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
     asker.count(*(filters for _, filters, _ in tiles), waiting, recurred, unendorsed)
     yield
     asker.read(waiting, 12)
-    asker.read(recurred, 4)
-    asker.read(unendorsed, 4, judged=False)
+    asker.read(recurred, 4, acts=("reopen",))
+    asker.read(unendorsed, 4, acts=())
     yield
     turn = asker.block(
         "office-turn",
@@ -288,10 +314,8 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
         empty="没有等待办公室办理的诉求。",
     )
     aside = [
-        asker.block(
-            "recurred", "再次反映（建议撤销销号）", recurred, kind="brief", acts=("reopen",)
-        ),
-        asker.block("unendorsed", "待追认", unendorsed, kind="brief", acts=()),
+        asker.block("recurred", "再次反映（建议撤销销号）", recurred, kind="brief"),
+        asker.block("unendorsed", "待追认", unendorsed, kind="brief"),
     ]
     alarms = []
     closers = closers_of(seat.region_code, asker.day)
@@ -332,12 +356,12 @@ def _closer(asker: Asker) -> Making:
     )  # fmt: skip
     asker.count(mine, barred, doubtful)
     yield
-    asker.read(mine, 10)
-    asker.read(barred, 5)
-    asker.read(doubtful, 5)
+    asker.read(mine, 10, acts=("close",))
+    asker.read(barred, 5, acts=())
+    asker.read(doubtful, 5, acts=("uphold",))
     yield
     to_close = asker.block(
-        "to-close", "待我销号", mine, acts=("close",), wide=True,
+        "to-close", "待我销号", mine, wide=True,
         empty="没有等待您销号的诉求。",
     )  # fmt: skip
     others = asker.block(
@@ -345,28 +369,26 @@ def _closer(asker: Asker) -> Making:
         "待他人销号（我须回避）",
         barred,
         kind="barred",
-        acts=(),
-        reasons=refusals(asker.facts(barred), asker.actor, "close"),
+        reasons=refusals(facts_of(asker.rows(barred), asker.at), asker.actor, "close"),
     )
     aside = (others, _to_uphold(asker, doubtful))
     return Desk("closer", "销号审批人", blocks=[to_close, *(b for b in aside if b.count)])
 
 
 def _to_uphold(asker: Asker, filters: Filters) -> Block:
-    return asker.block("to-uphold", "待认定", filters, kind="brief", acts=("uphold",))
+    return asker.block("to-uphold", "待认定", filters, kind="brief")
 
 
 def _duty(asker: Asker) -> Making:
     urgent = Filters(view="duty")
     asker.count(urgent)
     yield
-    asker.read(urgent, 10)
+    asker.read(urgent, 10, acts=("accept", "assign"))
     yield
     critical = asker.block(
         "duty",
         "特急待受理、待交办",
         urgent,
-        acts=("accept", "assign"),
         wide=True,
         empty="没有等待受理、交办的特急诉求。",
     )
@@ -388,8 +410,8 @@ def _unit(asker: Asker, seat: Seat) -> Making:
     )
     asker.count(*(filters for _, filters, _ in tiles))
     yield
-    asker.read(to_sign, 5)
-    asker.read(in_hand, 10)
+    asker.read(to_sign, 5, acts=("sign_for",))
+    asker.read(in_hand, 10, acts=("answer",))
     yield
     blocks = []
     if asker.number(to_sign):
@@ -399,7 +421,6 @@ def _unit(asker: Asker, seat: Seat) -> Making:
                 "待签收",
                 to_sign,
                 kind="sign",
-                acts=("sign_for",),
                 sign_by=_sign_by([row.id for row in asker.rows(to_sign)], asker.at),
                 wide=True,
             )
@@ -409,7 +430,6 @@ def _unit(asker: Asker, seat: Seat) -> Making:
             "in-hand",
             "办理中",
             in_hand,
-            acts=("answer",),
             wide=True,
             empty="没有正在办理的诉求。",
         )
@@ -462,8 +482,9 @@ def _liaison(asker: Asker) -> Making:
     )  # fmt: skip
     asker.count(supplement, call, tell)
     yield
-    for filters in (supplement, call, tell):
-        asker.read(filters, size)
+    asker.read(supplement, size, acts=("supplement",))
+    asker.read(call, size, acts=("call_back",))
+    asker.read(tell, size, acts=("tell",))
     yield
     return Desk(
         "liaison",
@@ -474,7 +495,6 @@ def _liaison(asker: Asker) -> Making:
                 "待我补充",
                 supplement,
                 kind="brief",
-                acts=("supplement",),
                 empty="没有需要您补充的诉求。",
             ),
             asker.block(
@@ -482,7 +502,6 @@ def _liaison(asker: Asker) -> Making:
                 "待我回访",
                 call,
                 kind="brief",
-                acts=("call_back",),
                 empty="没有需要您回访的诉求。",
             ),
             asker.block(
@@ -490,7 +509,6 @@ def _liaison(asker: Asker) -> Making:
                 "已答复待告知企业",
                 tell,
                 kind="brief",
-                acts=("tell",),
                 timed=False,
                 empty="没有需要您告知企业的答复。",
             ),
@@ -547,7 +565,7 @@ def _operator(asker: Asker) -> Making:
     filters = Filters(view="to_call")
     asker.count(filters)
     yield
-    asker.read(filters, 12)
+    asker.read(filters, 12, acts=("call_back",))
     yield
     shown = [row.id for row in asker.rows(filters)]
     numbers = db.session.execute(select(Appeal.id, Appeal.phone).where(Appeal.id.in_(shown)))
@@ -556,7 +574,6 @@ def _operator(asker: Asker) -> Making:
         "待回访",
         filters,
         kind="calls",
-        acts=("call_back",),
         phones={row.id: phones.mask(row.phone) for row in numbers if row.phone},
         wide=True,
         empty="没有需要回访的诉求。",
@@ -688,15 +705,14 @@ def _manager(asker: Asker) -> Making:
     asker.count(*(filters for _, filters, _ in tiles), oldest, cap=COUNT_CAP)
     asker.count(doubtful)
     yield
-    asker.read(oldest, 10, judged=False, cap=COUNT_CAP)
-    asker.read(doubtful, 5)
+    asker.read(oldest, 10, acts=(), cap=COUNT_CAP)
+    asker.read(doubtful, 5, acts=("uphold",))
     yield
     block = asker.block(
         "oldest",
         "最老十件",
         oldest,
         kind="oldest",
-        acts=(),
         cap=COUNT_CAP,
         wide=True,
         empty="没有在办的诉求。",

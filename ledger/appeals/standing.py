@@ -149,7 +149,7 @@ class Standing(Generic[A, D]):
             registrar_id=self.registrar_id,
             ever_accepted=self.accepted_at is not None,
             urgency=self.urgency,
-            off_hours=_is_off_hours(at),
+            off_hours=is_off_hours(at),
             source_systems=frozenset(order.source_system for order in orders),
             known_to=frozenset(persons - {None}),
             known_to_units=frozenset({self.registrar_unit_id} - {None}),
@@ -169,7 +169,7 @@ class Standing(Generic[A, D]):
         """What `facts` says beyond what a version of the appeal, the units and the catalogue do."""
         day = at.astimezone(SHANGHAI).date()
         return (
-            _is_off_hours(at),
+            is_off_hours(at),
             self.may_give_up_calling(at),
             config().strict_home_unit,
             *sorted(self._liaisons(day)),
@@ -219,6 +219,6 @@ class Standing(Generic[A, D]):
         return min(running, key=lambda d: d.due_at, default=None)
 
 
-def _is_off_hours(at: datetime) -> bool:
+def is_off_hours(at: datetime) -> bool:
     hours = load_calendar().working_hours(at.astimezone(SHANGHAI).date())
     return not any(opens <= at < closes for opens, closes in hours)
