@@ -690,7 +690,7 @@ def settle(engine: Engine) -> None:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if engine.dialect.name == "sqlite":
             # As the worker has it done every day (ledger.work.statistics).
-            connection.exec_driver_sql(f"PRAGMA analysis_limit = {statistics.SAMPLE}")
+            connection.exec_driver_sql(f"PRAGMA analysis_limit = {statistics.SAMPLE}").all()
             connection.exec_driver_sql("ANALYZE")
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         else:

@@ -401,6 +401,9 @@ def conditions_of(
         if OPEN.issuperset(filters.states) and not filters.office_id:
             # Said twice for whoever sees many offices: the open ones have an index.
             found.append(Appeal.is_open.is_(True))
+        elif OPEN.isdisjoint(filters.states):
+            # And the ended ones, which lie behind all that is open in the order of registration.
+            found.append(Appeal.is_open.is_(False))
     if filters.unsigned:
         found += [
             Appeal.is_open.is_(True),

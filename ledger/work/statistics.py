@@ -27,6 +27,6 @@ def renew() -> None:
     with writing():
         connection = db.session.connection()
         if is_sqlite():
-            connection.execute(text(f"PRAGMA analysis_limit = {SAMPLE}"))
+            connection.execute(text(f"PRAGMA analysis_limit = {SAMPLE}")).close()
         connection.execute(text("ANALYZE"))
         db.session.commit()
