@@ -2,55 +2,83 @@
 templates/appeals/index/_cells.html draw elsewhere, for pages that draw dozens of them at once.
 Each is HTML already, every word in it escaped.
 
-The few words that come again and again are escaped once a process.
+What does not turn on the hour is kept by the row's version, and the few words that come again and
+again are escaped once a process.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 from flask_wtf.csrf import generate_csrf
 from markupsafe import escape
+from sqlalchemy import Row
 
-from .lines import Line
+from ..people.directory import directory
+from .lines import Act, Line, Words
+
+MOST = 2000
+"""So many rows are kept."""
 
 
-def number(line: Line) -> str:
-    return f'<a class="number" href="{line.url}">{escape(line.label)}</a>'
+class Cells(NamedTuple):
+    """A row of a desk. `waits` says whose turn it is, where nothing is offered."""
+
+    row: Row[Any]
+    act: str
+    time: str
+    number: str
+    title: str
+    urgency: str
+    """Only where it presses."""
+    appellant: str
+    state: str
+    unit: str
+    day: str
+    waits: str
 
 
-def title(line: Line) -> str:
-    words = escape(line.title)
+def cells(rows: Iterable[Row[Any]], at: datetime, acts: Mapping[int, Act]) -> list[Cells]:
+    """The rows; with the act that each offers, where `acts` names one."""
+    words = Words(at)
+    kept: dict[Any, tuple[str, ...]] = directory().keep(("cells of desks", words.book.mark), dict)
+    if len(kept) > MOST:
+        kept.clear()
+    found = []
+    for row in rows:
+        key = (row.id, row.version, row.knows)
+        lasting = kept.get(key)
+        if lasting is None:
+            lasting = kept[key] = _lasting(words.line(row, None))
+        said, light, due = words.time(row)
+        left = time_left(said, light, due) if said else ""
+        offered = acts.get(row.id)
+        act = "" if offered is None else _act(row.label, offered)
+        found.append(Cells(row, act, left, *lasting))
+    return found
+
+
+def _lasting(line: Line) -> tuple[str, ...]:
+    title, name = escape(line.title), escape(line.appellant)
     marks = "".join(f" {badge(said, tone)}" for said, tone in line.marks)
-    return f'<a href="{line.url}" title="{words}">{words}</a>{marks}'
-
-
-def appellant(line: Line) -> str:
-    name = escape(line.appellant)
     about = 'class="none"' if line.hidden else f'title="{name}"'
-    return f"<span {about}>{name}</span>"
-
-
-def state(line: Line) -> str:
-    return badge(line.state, line.tone)
-
-
-def urgency(line: Line) -> str:
     return (
-        badge(line.urgency, line.urgency_tone) if line.urgency_tone else str(escape(line.urgency))
+        f'<a class="number" href="{line.url}">{escape(line.label)}</a>',
+        f'<a href="{line.url}" title="{title}">{title}</a>{marks}',
+        f" {badge(line.urgency, line.urgency_tone)}" if line.urgency_tone else "",
+        f"<span {about}>{name}</span>",
+        badge(line.state, line.tone),
+        str(escape(line.unit or "—")),
+        line.registered_day,
+        waits_for(line.waits_for),
     )
 
 
-def time(line: Line) -> str:
-    return time_left(line.time, line.light, line.due) if line.time else ""
-
-
-def act(line: Line, *, words: bool = True) -> str:
-    """The act this person may do now; where there is none, whose turn it is."""
-    offered = line.act
-    if offered is None:
-        return waits_for(line.waits_for) if words else ""
-    said = f'{escape(offered.label)}<span class="visually-hidden">{escape(line.label)}</span>'
+def _act(label: str, offered: Act) -> str:
+    said = f'{escape(offered.label)}<span class="visually-hidden">{escape(label)}</span>'
     if not offered.at_once:
         return f'<a class="btn btn-quiet" href="{offered.url}">{said}</a>'
     return (

@@ -9,7 +9,7 @@ from .. import access
 from ..db import db, now, writing
 from ..people.acting import current_actor
 from ..web import NotFound, Refused, wants_fragment
-from . import cells, lifecycle
+from . import lifecycle
 from .desks import desks_of
 from .pages import desk
 from .queries import find
@@ -31,7 +31,6 @@ def _page(revealed: dict[str, str]) -> ResponseReturnValue:
     return render_template(
         "desk/index.html",
         desks=desks_of(actor, at),
-        cells=cells,
         revealed=revealed,
         may_register=bool(lifecycle.may("register", None, actor)),
     )

@@ -6,7 +6,7 @@ one: a tile and the rows behind it cannot differ. All of it passes through visib
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
@@ -27,8 +27,9 @@ from ..people.directory import directory
 from ..people.models import Person, Post, Unit
 from ..people.regions import covers
 from .asking import count, first
+from .cells import Cells, cells
 from .filters import Filters
-from .lines import NEXT, Line, days_held, lines, next_acts, refusals
+from .lines import NEXT, days_held, next_acts, refusals
 from .lines import Act as LineAct
 from .models import Appeal, Assignment, Deadline
 from .queries import COUNT_CAP, conditions_of, facts_of, identity_visible_to, listed, visible_to
@@ -36,7 +37,7 @@ from .standing import is_off_hours
 
 ENOUGH_CLOSERS = 2
 
-MOST_VERDICTS = 2000
+MOST_VERDICTS = 400
 """So many answers of the table of acts are kept for each who asks."""
 
 QUEUE_CAP = 99
@@ -100,7 +101,10 @@ class Block:
     title: str
     kind: str = "lines"
     filters: Filters | None = None
-    lines: Sequence[Line] = ()
+    at: datetime | None = None
+    rows: Sequence[Row[Any]] = ()
+    offers: Mapping[int, LineAct] = field(default_factory=dict)
+    """The act that a row offers, by its id."""
     count: int = 0
     empty: str = "没有待办。"
     wide: bool = False
@@ -127,8 +131,13 @@ class Block:
         return "" if self.filters is None else _url(self.filters)
 
     @property
+    def lines(self) -> list[Cells]:
+        """The rows as the page shows them."""
+        return [] if self.at is None else cells(self.rows, self.at, self.offers)
+
+    @property
     def is_cut(self) -> bool:
-        return self.count > len(self.lines)
+        return self.count > len(self.rows)
 
 
 @dataclass(frozen=True)
@@ -243,9 +252,17 @@ class Asker:
         cap: int = QUEUE_CAP,
         **more: Any,
     ) -> Block:
-        shown = lines(self._rows[filters], self.at, self._offers.get(filters))
-        number = self.number(filters, cap)
-        return Block(key, title, filters=filters, lines=shown, count=number, cap=cap, **more)
+        return Block(
+            key,
+            title,
+            filters=filters,
+            at=self.at,
+            rows=self._rows[filters],
+            offers=self._offers.get(filters, {}),
+            count=self.number(filters, cap),
+            cap=cap,
+            **more,
+        )
 
 
 def _end(desk: Making) -> Desk | None:
@@ -650,7 +667,8 @@ def _late(asker: Asker, late: Filters) -> Block:
         "超期",
         kind="late",
         filters=late,
-        lines=lines(rows, at),
+        at=at,
+        rows=rows,
         count=asker.number(late, COUNT_CAP),
         cap=COUNT_CAP,
         held=held,

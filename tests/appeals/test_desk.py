@@ -102,7 +102,7 @@ def test_each_post_finds_its_own(cast: Cast, name: str, block: str, expected: se
     with cast.app.app_context():
         at = now()
         desks = desks_of(cast.actor(name, at), at)
-        found = {b.key: {line.number for line in b.lines} for d in desks for b in d.blocks}
+        found = {b.key: {row.number for row in b.rows} for d in desks for b in d.blocks}
     assert found[block] == {made[key] for key in expected}
 
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from cast import Cast
-from ledger.appeals import show_views
+from ledger.appeals import desk_views, show_views
 from ledger.appeals.leaf import leaf
 from ledger.appeals.models import Appeal
 from ledger.db import db, now, writing
@@ -19,7 +19,7 @@ from ledger.trail.models import ERASED
 
 TOKEN = re.compile(r'(?:csrf_token" value=|X-CSRFToken": )"([^"]+)"')
 READERS = ("zhou", "lin", "chen", "tang", "wu")
-KEPT = "ledger.leaves"
+KEPT, DIRECTORY = "ledger.leaves", "ledger.directory"
 
 
 @pytest.fixture
@@ -149,3 +149,53 @@ def test_what_a_write_has_in_hand_is_not_kept(cast: Cast) -> None:
     html = _text(cast, "zhou", number)
     assert "说出来的话" in html
     assert "尚未说出口的话" not in html
+
+
+# -- the desk ----------------------------------------------------------------------------------
+
+
+def desk(cast: Cast, who: str) -> str:
+    html = cast.client(who).get("/desk").get_data(as_text=True)
+    for token in set(TOKEN.findall(html)):
+        html = html.replace(token, "")
+    return html
+
+
+def test_a_desk_is_what_would_be_drawn(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = now() + timedelta(minutes=1)
+    monkeypatch.setattr(desk_views, "now", lambda: moment)
+    number = cast.register(confidential=True, urgency="urgent")
+    acts = (cast.accept, cast.assign, cast.answer, cast.review, cast.call_back, cast.close)
+    for act in acts:
+        for who in READERS:
+            shown = [desk(cast, who) for _ in range(2)]
+            cast.app.extensions.pop(DIRECTORY)
+            drawn = desk(cast, who)
+            assert shown == [drawn, drawn], who
+        act(number)
+    for who in READERS:
+        assert number not in desk(cast, who), who
+
+
+def test_a_desk_hides_what_its_reader_may_not_know_and_says_todays_names(cast: Cast) -> None:
+    number = cast.register(confidential=True)
+    cast.accept(number)
+    cast.assign(number)
+    cast.do(number, lambda a, at: a.sign_for(by=cast.actor("chen"), at=at))
+    for _ in range(2):
+        assert "寻乌县顺达物流有限公司" in _list(cast)
+        html = desk(cast, "chen")
+        assert number in html
+        assert "保密" in html
+        assert "寻乌县顺达物流有限公司" not in html
+    assert "交通局" in html
+    with cast.app.app_context(), writing():
+        cast.unit("bureau").short_name = "交通港航局"
+        db.session.commit()
+    html = desk(cast, "chen")
+    assert "交通港航局</div>" in html
+    assert "交通局</div>" not in html
+
+
+def _list(cast: Cast) -> str:
+    return cast.client("zhou").get("/appeals/").get_data(as_text=True)
