@@ -6,34 +6,25 @@ kept, by all that it is made of but the moment, and asked again with another mom
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Dialect, Select, bindparam, func, literal, select, union_all
-from sqlalchemy.sql import ColumnElement, true
-from sqlalchemy.sql.visitors import iterate, replacement_traverse
+from sqlalchemy import Select, func, literal, select, union_all
+from sqlalchemy.sql import true
 
 from ..config import SHANGHAI
 from ..db import config, db
 from ..deadlines.calendar import end_of, start_of
 from ..deadlines.queries import caps_in_force
 from ..people.actor import Actor
+from ..prepared import ask
 from .filters import UNIT_VIEWS, Filters
 from .models import Appeal
-from .parts import UnitSight
-from .queries import conditions_of, read_list, sorted_by
+from .queries import by_unit, conditions_of, read_list, sorted_by
 from .sight import admits, knows_column, sight_of
 from .turns import LONG_AGO, ways
-
-MOST = 64
-"""Statements that a process keeps."""
-
-MOMENTS = ("at", "day", "day_begins", "day_ends")
-
-_kept: OrderedDict[Hashable, _Kept] = OrderedDict()
 
 
 def count(actor: Actor, at: datetime, asked: Sequence[tuple[Filters, int]]) -> list[int]:
@@ -109,23 +100,8 @@ def _parts(filters: Filters, actor: Actor, at: datetime, *, key: Any = None) -> 
     for way in found:
         for which in way.counted if key is None else way.each:
             part = select(*ids).where(which, *rest)
-            parts.append(_by_unit(part) if of_unit else part)
+            parts.append(by_unit(part) if of_unit else part)
     return parts
-
-
-def _by_unit(part: Select[Any]) -> Any:
-    """The same rows by what is kept for the unit; the appeal is looked up where more is asked."""
-    own = UnitSight.__table__.c
-
-    def swapped(element: Any, **_: Any) -> Any:
-        if getattr(element, "table", None) is Appeal.__table__:
-            return own.get("appeal_id" if element.key == "id" else element.key)
-        return None
-
-    swap: Any = replacement_traverse(part, {}, swapped)
-    if any(getattr(e, "table", None) is Appeal.__table__ for e in iterate(swap)):
-        return swap.join(Appeal.__table__, Appeal.__table__.c.id == own.appeal_id)
-    return swap
 
 
 def _answer(
@@ -136,62 +112,7 @@ def _answer(
     made: Callable[[], Any],
 ) -> Any:
     day = at.astimezone(SHANGHAI).date()
-    moments = dict(zip((at, day, start_of(day), end_of(day)), MOMENTS, strict=True))
-    connection = db.session.connection()
-    key = (
-        kind,
-        connection.dialect.name,
-        actor,
-        sight_of(actor, day),
-        caps_in_force(at),
-        config().strict_home_unit,
-        tuple(asked),
-    )
-    kept = _kept.get(key)
-    if kept is None:
-        kept = _kept[key] = _Kept(_timeless(made(), moments), connection.dialect)
-        while len(_kept) > MOST:
-            _kept.popitem(last=False)
-    named = {name: moment for moment, name in moments.items()}
-    return connection.exec_driver_sql(kept.statement, kept.parameters(named))
-
-
-class _Kept:
-    """A statement as the driver takes it."""
-
-    def __init__(self, statement: Any, dialect: Dialect) -> None:
-        compiled: Any = statement.compile(dialect=dialect)
-        state = compiled.construct_expanded_state()
-        self.statement: str = state.statement
-        self._order: Sequence[str] | None = state.positiontup
-        processors = dict(state.processors)
-        for name, bound in compiled.binds.items():
-            processors[name] = bound.type.dialect_impl(dialect).bind_processor(dialect)
-        self._moments = {
-            name: processors.get(name) or _as_is for name in state.parameters if name in MOMENTS
-        }
-        self._fixed = {
-            name: (processors.get(name) or _as_is)(value)
-            for name, value in state.parameters.items()
-        }
-
-    def parameters(self, moments: dict[str, datetime | date]) -> Any:
-        said = self._fixed | {name: make(moments[name]) for name, make in self._moments.items()}
-        return said if self._order is None else tuple(said[name] for name in self._order)
-
-
-def _as_is(value: Any) -> Any:
-    return value
-
-
-def _timeless(statement: Any, moments: dict[datetime | date, str]) -> Any:
-    """With a name in place of each of the moments."""
-
-    def named(element: Any, **_: Any) -> ColumnElement[Any] | None:
-        if isinstance(element, BindParameter) and isinstance(element.value, date):
-            name = moments.get(element.value)
-            if name is not None:
-                return bindparam(name, element.value, type_=element.type)
-        return None
-
-    return replacement_traverse(statement, {}, named)
+    moments = {"at": at, "day": day, "day_begins": start_of(day), "day_ends": end_of(day)}
+    sight = sight_of(actor, day)
+    key = (kind, actor, sight, caps_in_force(at), config().strict_home_unit, tuple(asked))
+    return ask(db.session.connection(), key, moments, made)

@@ -27,6 +27,7 @@ from ..search.marks import mark, marked
 from ..web import NotFound, page_or_fragment, see_other, wants_fragment
 from . import help_views as _help_views  # hangs its pages
 from . import lifecycle
+from .cells import badge, time_left
 from .filters import ENTERED, LIGHTS, SORTS, VIEWS, Filters
 from .lines import Line, Words, lines
 from .pages import blueprint
@@ -99,7 +100,7 @@ def _cells(
             label, shown = marked(mark(row.label, terms)), marked(mark(row.title, terms))
             name = marked(mark(row.appellant_name, terms)) if row.knows else name
         time = words.time(row)
-        left = _time(*time) if time[0] else ""
+        left = time_left(*time) if time[0] else ""
         at_office = office if several else ""
         said = told.get(row.id, "")
         cells.append((url, label, title, shown, said, about, name, at_office, *others, left))
@@ -110,7 +111,7 @@ def _lasting(line: Line) -> tuple[str, ...]:
     title, name = str(escape(line.title)), str(escape(line.appellant))
     urgency = _html(line.urgency)
     if line.urgency_tone:
-        urgency = _badge(line.urgency, line.urgency_tone)
+        urgency = badge(line.urgency, line.urgency_tone)
     return (
         line.url,
         _html(line.label),
@@ -119,10 +120,10 @@ def _lasting(line: Line) -> tuple[str, ...]:
         ' class="none"' if line.hidden else f' title="{name}"',
         name,
         _html(line.office),
-        "".join(_badge(words, tone) for words, tone in line.marks),
+        "".join(f" {badge(words, tone)}" for words, tone in line.marks),
         _html(line.category or "待定"),
         _html(line.unit or "—"),
-        _badge(line.state, line.tone),
+        badge(line.state, line.tone),
         urgency,
         line.registered_day,
         line.registered,
@@ -132,19 +133,6 @@ def _lasting(line: Line) -> tuple[str, ...]:
 @lru_cache(maxsize=4096)
 def _html(words: str) -> str:
     return str(escape(words))
-
-
-@lru_cache(maxsize=256)
-def _badge(words: str, tone: str) -> str:
-    tone = f" tone-{tone}" if tone else ""
-    return f' <span class="badge-state{tone}">{escape(words)}</span>'
-
-
-@lru_cache(maxsize=1024)
-def _time(words: str, light: str, due: str) -> str:
-    light = f" light-{light}" if light else ""
-    title = f' title="{escape(due)}"' if due else ""
-    return f'<span class="time-left{light}"{title}>{escape(words)}</span>'
 
 
 def _cursor_url(filters: Filters, cursor: str) -> str | None:
