@@ -45,7 +45,6 @@ from sqlalchemy.orm import (
     InstrumentedAttribute,
     Mapped,
     Mapper,
-    Session,
     mapped_column,
     object_session,
 )
@@ -372,79 +371,29 @@ def _prepare_sqlite(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-class Overtaken(Exception):
-    """What was read before the lock has changed since: to be done again, under the lock."""
-
-
-class _FileLock:
-    """The lock beside an SQLite database; nothing elsewhere."""
-
-    def __init__(self) -> None:
-        self._held: int | None = None
-
-    def take(self) -> None:
-        path = db.engine.url.database or ":memory:"
-        if is_sqlite() and path != ":memory:":
-            self._held = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._held, fcntl.LOCK_EX)
-
-    def free(self) -> None:
-        if self._held is not None:
-            os.close(self._held)
-
-
-LATE = "ledger_late"
-"""Key of a session's info: the lock that is still to be taken."""
-
-
 @contextmanager
-def writing(*, late: bool = False) -> Iterator[datetime]:
+def writing() -> Iterator[datetime]:
     """Open the one write transaction of a request; yields the moment it began, in UTC.
 
     Ends whatever was read before. On SQLite waits for the file lock beside the database and
     begins IMMEDIATE. What is not committed inside is rolled back on leaving; the lock is held
     until then. Load rows again inside.
-
-    `late`: goes on with what is being read, and leaves it to an act to take the lock when its
-    rows are to be written, so that nobody waits while it is thought about. Raises Overtaken out
-    of the act where others have changed meanwhile what it was thought from.
     """
-    session, lock = db.session(), _FileLock()
-    if not late:
-        session.rollback()
+    db.session.rollback()
+    lock: int | None = None
+    if is_sqlite():
+        path = db.engine.url.database or ":memory:"
+        if path != ":memory:":
+            lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(lock, fcntl.LOCK_EX)
     try:
-        if late:
-            session.info[LATE] = lock
-        else:
-            lock.take()
-            session.connection(execution_options={WRITE: True})
+        db.session.connection(execution_options={WRITE: True})
         yield now()
     except BaseException:
-        session.rollback()
+        db.session.rollback()
         raise
     finally:
-        session.info.pop(LATE, None)
         # A no-op after a commit; otherwise nothing half-written stays.
-        session.rollback()
-        lock.free()
-
-
-def take_lock(session: Session) -> bool:
-    """Take the lock that writing(late=True) left for later; False where there is none to take.
-
-    Raises Overtaken where a stamp has changed; of rows the caller has to make sure.
-    """
-    lock: _FileLock | None = session.info.pop(LATE, None)
-    if lock is None:
-        return False
-    connection, known = session.connection(), session.info.pop(_MARKS, None)
-    if is_sqlite():
-        # A snapshot that others have written past is never let write.
-        connection.exec_driver_sql("COMMIT")
-        lock.take()
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    connection.execution_options(**{WRITE: True})
-    mark_of("")
-    if known is not None and known[1] != session.info[_MARKS][1]:
-        raise Overtaken
-    return True
+        db.session.rollback()
+        if lock is not None:
+            os.close(lock)

@@ -7,7 +7,6 @@ meanwhile.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +14,7 @@ from flask import Response, abort, flash, make_response, render_template, reques
 from flask.typing import ResponseReturnValue
 
 from ..catalogue.queries import catalogue
-from ..db import Overtaken, db, now, writing
+from ..db import db, now, writing
 from ..people.acting import current_actor
 from ..people.actor import Actor
 from ..trail.act import StaleForm
@@ -30,12 +29,15 @@ from .models import Appeal
 from .pages import blueprint
 from .queries import entries_of
 from .record import Invalid, Refused
+from .show_queries import stands
 from .show_views import Panel, address, article, found, loaded_panels, panel, read, trail
 
 AT_ONCE = timedelta(minutes=2)
 """The same act by the same hand within this time is a second click, not a second act."""
 
-CHANGED = "您打开表单后，本件有了变化，您填写的内容尚未提交。请核对下列变化，仍需提交的请再次提交。"
+CHANGED = (
+    "您打开表单后，本件有了变化，您填写的内容尚未提交。请核对下列变化，仍需提交的请再次提交。"
+)
 NO_LONGER = "您填写的内容没有提交，保留在下面，可以复制。"
 
 
@@ -84,17 +86,23 @@ def do(number: str, verb: str) -> ResponseReturnValue:
     if not sound:
         return _wrong(act, form, taken, read(number, actor, at), actor, at)
     store(taken)
+    _read_ahead(appeal)
     try:
-        appeal = _carry_out(act, form, taken, appeal, actor)
+        with writing() as at:
+            appeal, others = _locked(appeal, act, form, actor, at)
+            doing = Doing(appeal, form, actor, at, form.seen_version, taken, others)
+            # A note may be made twice; of all else the table of acts tells, and is asked anyway.
+            if not (act.is_note and _is_second_click(act, form, appeal, actor, at)):
+                act.run(doing)
+                db.session.commit()
     except (Invalid, Refused, StaleForm) as problem:
-        at = now()
         shown = read(number, actor, at)
         if not _is_second_click(act, form, shown, actor, at):
             return _not_done(act, form, taken, shown, actor, problem)
         forget(taken)
         return _done(act, shown, actor, at)
     forget(taken)
-    return _done(act, appeal, actor, now())
+    return _done(act, appeal, actor, at)
 
 
 def _brings_files(form: ActForm) -> bool:
@@ -104,29 +112,11 @@ def _brings_files(form: ActForm) -> bool:
     )
 
 
-def _carry_out(act: Act, form: ActForm, taken: list[Taken], appeal: Appeal, actor: Actor) -> Appeal:
-    """Gives the appeal as it was done to. Mostly nobody else has it in hand: then all that needs
-    thought is done before the lock is taken."""
-    number = appeal.number
-    if not _named(form):
-        with suppress(Overtaken), writing(late=True) as at:
-            return _run(act, Doing(appeal, form, actor, at, form.seen_version, taken))
-    with writing() as at:
-        appeal, others = _locked(number, form, actor, at)
-        return _run(act, Doing(appeal, form, actor, at, form.seen_version, taken, others))
-
-
-def _run(act: Act, doing: Doing) -> Appeal:
-    # A note may be made twice; of all else the table of acts tells, and is asked anyway.
-    if not (act.is_note and _is_second_click(act, doing.form, doing.appeal, doing.by, doing.at)):
-        act.run(doing)
-        db.session.commit()
-    return doing.appeal
-
-
-def _named(form: ActForm) -> str:
-    """The number of another appeal that the act names."""
-    return acts.master_named(form) if "master" in form else ""
+def _read_ahead(appeal: Appeal) -> None:
+    """What most verbs ask for, so that it need not be read under the write lock; and the end of
+    reading, by a commit, after which it stays in hand."""
+    _ = appeal.assignments, appeal.deadlines
+    db.session.commit()
 
 
 def _not_done(
@@ -159,14 +149,17 @@ def _weigh_files(form: ActForm, taken: Sequence[Taken], sound: bool) -> bool:
 
 
 def _locked(
-    number: str, form: ActForm, actor: Actor, at: datetime
+    appeal: Appeal, act: Act, form: ActForm, actor: Actor, at: datetime
 ) -> tuple[Appeal, dict[str, Appeal]]:
     """The appeal and whatever else the act names, their rows locked in ascending id."""
-    named = _named(form)
-    db.session.expire_all()
+    number = appeal.number
+    named = acts.master_named(form) if "master" in form else ""
     if not named or named == number:
-        appeal = found(number, actor, at, lock=True)
+        if not stands(appeal):
+            db.session.expire_all()
+            appeal = found(number, actor, at, lock=True)
         return appeal, {named: appeal} if named else {}
+    db.session.expire_all()
     rows = {number: found(number, actor, at)}
     other = acts.another(named, actor, at)
     if other is not None:
@@ -298,7 +291,9 @@ def _told(appeal: Leaf, since: Sequence[Entry]) -> list[str]:
 
 
 def _has_words(form: ActForm) -> bool:
-    return any(field.data for field in form.shown() if field.type in ("Text", "LongText", "Files"))
+    return any(
+        field.data for field in form.shown() if field.type in ("Text", "LongText", "Files")
+    )
 
 
 def _answer(

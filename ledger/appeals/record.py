@@ -175,7 +175,6 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
 
     _index_due = False
     _sight_due = False
-    _sight_moved = False
 
     if TYPE_CHECKING:
         # Relationships are declared on the table itself (models.py).
@@ -213,7 +212,8 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         self._settle_indexes()
         self._index_due = indexing.is_due(self)
         self._sight_due = unit_sight.is_due(self)
-        self._sight_moved = self._sight_due and unit_sight.is_moved(self)
+        if self._sight_due and unit_sight.is_moved(self):
+            unit_sight.drop(self)
         if "attachments" not in inspect(self).unloaded:  # else none was added
             for attachment in self.attachments:
                 if attachment.entry_seq is None:
@@ -229,8 +229,6 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     def after_rows(self) -> None:
         if self._index_due:
             indexing.put(self)
-        if self._sight_moved:
-            unit_sight.drop(self)
         if self._sight_due:
             unit_sight.put(self)
 

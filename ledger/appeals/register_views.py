@@ -7,7 +7,6 @@ import json
 import re
 import secrets
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from ..catalogue.queries import catalogue
 from ..catalogue.words import URGENCIES
 from ..config import SHANGHAI
-from ..db import Overtaken, config, db, now, writing
+from ..db import config, db, now, writing
 from ..deadlines import clocks
 from ..deadlines.queries import load_calendar
 from ..firms import names
@@ -135,8 +134,24 @@ def _register(form: RegisterForm, actor: Actor, seat: Seat | None) -> ResponseRe
         raise Conflict("所属地区还没有牵头办公室，暂不能登记。请联系系统管理员设置。")
     office = db.session.get_one(Unit, nearest.id)
     store(taken)
+    # What was read stays in hand, and need not be read again under the write lock.
+    db.session.commit()
     try:
-        appeal = _log(form, actor, office, linked, taken)
+        with writing() as at:
+            order = form.order
+            if order is not None and (twin := _order_twin(*order)) is not None:
+                raise record.Invalid("order_number", _twin_words(twin, actor, at))
+            appeal = Appeal.register(
+                form.registration(at, linked),
+                office=office,
+                by=actor,
+                at=at,
+                firm=linked,
+                attachments=to_rows(taken, actor, at),
+                external_orders=_orders(order, form.received_at.data or at),
+            )
+            Submission.note(actor.id or 0, form.token.data, _digest(), appeal.number, at)
+            db.session.commit()
     except record.Invalid as invalid:
         earlier = Submission.of(actor.id or 0, form.token.data)
         if earlier is not None:
@@ -157,41 +172,6 @@ def _register(form: RegisterForm, actor: Actor, seat: Seat | None) -> ResponseRe
         return _page(form, seat, 422, taken=taken, firm=_chosen(form))
     forget(taken)
     return see_other(url_for(".receipt", number=appeal.number))
-
-
-def _log(
-    form: RegisterForm, actor: Actor, office: Unit, firm: Firm | None, taken: Sequence[Taken]
-) -> Appeal:
-    """The new appeal. Where what it is judged by changed before the lock, it is judged anew."""
-    with suppress(Overtaken), writing(late=True) as at:
-        return _logged(form, actor, office, firm, taken, at)
-    with writing() as at:
-        return _logged(form, actor, office, firm, taken, at)
-
-
-def _logged(
-    form: RegisterForm,
-    actor: Actor,
-    office: Unit,
-    firm: Firm | None,
-    taken: Sequence[Taken],
-    at: datetime,
-) -> Appeal:
-    order = form.order
-    if order is not None and (twin := _order_twin(*order)) is not None:
-        raise record.Invalid("order_number", _twin_words(twin, actor, at))
-    appeal = Appeal.register(
-        form.registration(at, firm),
-        office=office,
-        by=actor,
-        at=at,
-        firm=firm,
-        attachments=to_rows(taken, actor, at),
-        external_orders=_orders(order, form.received_at.data or at),
-    )
-    Submission.note(actor.id or 0, form.token.data, _digest(), appeal.number, at)
-    db.session.commit()
-    return appeal
 
 
 def _chosen(form: RegisterForm) -> Firm | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, bindparam, or_, select
 
 from ..config import SHANGHAI
 from ..db import db
@@ -75,6 +75,15 @@ def master_of(leaf: Leaf, actor: Actor, at: datetime) -> Sequence[Any]:
             Appeal.id == leaf.master_id
         )
     ).all()
+
+
+_VERSION = select(Appeal.version).where(Appeal.id == bindparam("row")).with_for_update()
+
+
+def stands(appeal: Appeal) -> bool:
+    """Lock its row. Whether all of it is as it was read a moment ago through `visible_to`: what
+    an appeal holds, and who sees it, changes by acts alone, and each counts up its version."""
+    return db.session.scalar(_VERSION, {"row": appeal.id}) == appeal.version
 
 
 def persons_who_may(verb: str, facts: Facts, at: datetime) -> list[tuple[str, str]]:

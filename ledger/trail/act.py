@@ -17,7 +17,7 @@ from functools import cache
 from types import TracebackType
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, cast
 
-from sqlalchemy import Select, Table, Update, bindparam, event, insert, inspect, select, update
+from sqlalchemy import Table, Update, bindparam, event, insert, inspect, select, update
 from sqlalchemy.orm import (
     ORMExecuteState,
     PassiveFlag,
@@ -31,7 +31,7 @@ from sqlalchemy.orm import (
 from sqlalchemy.orm.attributes import History, get_history, set_committed_value
 
 from ..ciphers import commit
-from ..db import LATE, Base, Overtaken, Secret, db, keyring, take_lock
+from ..db import Base, Secret, db, keyring
 from ..people.actor import Actor, Seat
 from ..work.models import Outbox
 from .canonical import (
@@ -363,8 +363,6 @@ class Act:
         new = [row for row in session.new if isinstance(row, Trailed)]
         self._fill_keys(dirty)
         self.refuse_unwritable([*dirty, *new])
-        if not inspect(root).persistent:
-            take_lock(session)  # a new row gets its number now
         root.settle(self.at)
         # settle may have touched a row that nothing else did.
         dirty = [row for row in session.dirty if isinstance(row, Trailed)]
@@ -372,7 +370,6 @@ class Act:
         self._refuse_foreign(dict.fromkeys(change.row for change in changes))
         if self.seen is not None:
             self._refuse_stale(changes)
-        self._lock()
         seq = (root.version or 0) + 1
         root.version = seq
         self._inked = {(id(change.row), change.column.name) for change in changes}
@@ -409,18 +406,6 @@ class Act:
         )
         self._ink(fields, at, texts)
         session.info.setdefault("inked", {}).setdefault(root.stream, seq)
-
-    def _lock(self) -> None:
-        """Where the lock was left for later it is taken now, and the head of the stream with it.
-        Whatever belongs to a stream changes by acts alone, and each counts up its version."""
-        root = self.root
-        if take_lock(self._session):
-            found = self._session.connection().execute(
-                _version(inspect(type(root)).local_table),
-                {"row": root.id},  # type: ignore[attr-defined]
-            )
-            if found.scalar() != root.version:
-                raise Overtaken
 
     def _ink(self, fields: dict[str, Any], at: datetime, texts: list[Inking]) -> None:
         """The entry, its texts, the head of the stream and the outbox: nobody holds these rows
@@ -557,11 +542,6 @@ def _head(table: Table) -> Update:
     )
 
 
-@cache
-def _version(table: Table) -> Select[Any]:
-    return select(table.c.version).where(table.c.id == bindparam("row")).with_for_update()
-
-
 def after(head_at: datetime | None, at: datetime) -> datetime:
     """The moment of a stream's next entry: no two stand at the same."""
     if head_at is not None and at <= head_at:
@@ -611,8 +591,6 @@ def _no_change_without_ink(session: Session, _context: UOWTransaction, _rows: ob
     for row in session.deleted:
         if isinstance(row, Trailed | Entry | EntryText):
             raise TrailBypassed(f"{type(row).__name__} rows are never deleted")
-    if session.info.get(LATE) is not None:
-        raise TrailBypassed("a row written before the lock was taken")
     act: Act | None = session.info.get("act")
     writing = act is not None and act.is_writing
     for row in session.dirty:
