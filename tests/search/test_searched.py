@@ -97,7 +97,9 @@ def test_hits_are_those_of_like_in_every_order(
     some = 0
     with laid.app.app_context():
         at = now()
-        for by in ("zhou", "chen", "lin", "shi", "yuan"):
+        # How words are looked for turns on how wide one sees; all five once, as it is.
+        people = ("zhou", "chen", "lin", "shi", "yuan") if spread is None else ("zhou", "chen")
+        for by in people:
             actor = laid.actor(by, at)
             for typed in ASKED:
                 for narrowed in NARROWED:
