@@ -58,6 +58,9 @@ Id = BigInteger().with_variant(Integer, "sqlite")
 
 WRITE = "ledger_write"
 
+BEGAN = "ledger_began"
+"""Of a connection to SQLite: `changes_of` when its transaction began."""
+
 
 class Moment(TypeDecorator[datetime]):
     """An instant, kept in UTC to the microsecond; naive datetimes are refused."""
@@ -369,6 +372,13 @@ def _prepare_sqlite(engine: Engine) -> None:
     def _begin(connection: Connection) -> None:
         write = connection.get_execution_options().get(WRITE)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        connection.info[BEGAN] = changes_of(connection)
+
+
+def changes_of(connection: Connection) -> int:
+    """How many rows a connection to SQLite has ever changed, kept or rolled back."""
+    raw: Any = connection.connection.driver_connection
+    return int(raw.total_changes)
 
 
 @contextmanager

@@ -23,13 +23,14 @@ from ..people.acting import current_actor
 from ..people.actor import Actor
 from ..people.directory import Directory, directory
 from ..people.regions import region_name
+from ..search import tokens
 from ..search.marks import mark, marked
 from ..web import NotFound, page_or_fragment, see_other, wants_fragment
 from . import help_views as _help_views  # hangs its pages
 from . import lifecycle
 from .cells import badge, time_left
 from .filters import ENTERED, LIGHTS, SORTS, VIEWS, Filters
-from .lines import Line, Words, lines
+from .lines import HIDDEN, Line, Words, lines
 from .pages import blueprint
 from .queries import Page, ledger_page, numbers_meant
 from .snippets import snippets
@@ -87,8 +88,7 @@ def _cells(
     )
     if len(kept) > 4000:
         kept.clear()
-    terms = filters.words.terms if filters.q else ()
-    told = snippets(rows, filters.words) if terms else {}
+    hits = _hits(rows, filters.words) if filters.q else {}
     cells: list[tuple[str, ...]] = []
     for row in rows:
         key = (row.id, row.version, row.knows)
@@ -96,15 +96,30 @@ def _cells(
         if lasting is None:
             lasting = kept[key] = _lasting(words.line(row, None))
         url, label, title, shown, about, name, office, *others = lasting
-        if terms:
-            label, shown = marked(mark(row.label, terms)), marked(mark(row.title, terms))
-            name = marked(mark(row.appellant_name, terms)) if row.knows else name
+        label, shown, name, said = hits.get(row.id) or (label, shown, name, "")
         time = words.time(row)
         left = time_left(*time) if time[0] else ""
         at_office = office if several else ""
-        said = told.get(row.id, "")
         cells.append((url, label, title, shown, said, about, name, at_office, *others, left))
     return cells
+
+
+def _hits(rows: Sequence[Row[Any]], words: tokens.Words) -> dict[int, tuple[str, str, str, str]]:
+    """Label, title and appellant of each row with the hits marked, and the snippet of its content;
+    kept by the rows' versions, for the same word is looked for again, and page after page."""
+    kept: dict[Any, tuple[str, str, str, str]] = directory().keep(("ledger's hits",), dict)
+    if len(kept) > 2000:
+        kept.clear()
+    terms = words.terms
+    keys = {row.id: (row.id, row.version, row.knows, terms) for row in rows}
+    fresh = [row for row in rows if keys[row.id] not in kept]
+    told = snippets(fresh, words)
+    for row in fresh:
+        name = mark(row.appellant_name, terms) if row.knows else [(HIDDEN, False)]
+        label, title = mark(row.label, terms), mark(row.title, terms)
+        said = told.get(row.id, "")
+        kept[keys[row.id]] = (marked(label), marked(title), marked(name), said)
+    return {row.id: kept[keys[row.id]] for row in rows}
 
 
 def _lasting(line: Line) -> tuple[str, ...]:

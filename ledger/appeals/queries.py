@@ -28,6 +28,7 @@ from ..people.regions import region_short, significant
 from ..prepared import ask
 from ..search.query import Finder
 from ..trail.models import Entry
+from ..unchanged import unchanged
 from .filters import UNIT_VIEWS, Filters
 from .leaf import Leaf
 from .lifecycle import FIRST_KEY, OPEN, OPEN_ASSIGNMENT, Facts, Held
@@ -220,12 +221,18 @@ def ledger_page(
     key, descending = sorted_by(filters)
     direction, moment, last_id = _read_cursor(cursor)
     backwards = direction == "<"
-    found: Sequence[Any]
-    if filters.sort == "entered" and filters.q:
-        found, total = _searched(filters, actor, at, direction, last_id, size + 1)
-    else:
+    def read() -> tuple[Sequence[Any], int]:
+        if filters.sort == "entered" and filters.q:
+            return _searched(filters, actor, at, direction, last_id, size + 1)
         bound = (direction, moment, last_id)
-        found, total = _by_key(filters, actor, at, key, descending, bound, size + 1)
+        return _by_key(filters, actor, at, key, descending, bound, size + 1)
+
+    if filters.light or filters.view:  # which turn on the hour
+        found, total = read()
+    else:
+        sight = sight_of(actor, at.astimezone(SHANGHAI).date())
+        asked = (sight, filters, direction, moment, last_id, size, catalogue().mark)
+        found, total = unchanged(("ledger's page", asked), read)
     more = len(found) > size
     rows = _read_lines(found[:size])
     if backwards:
