@@ -28,11 +28,21 @@ def ask(
     `key` says all that the statement is made of but `values`; those among them that stand in it
     as bound values are named by theirs, so two of them must not be equal.
     """
+
+    def named() -> Any:
+        return _named(make(), {value: name for name, value in values.items()})
+
+    return tell(connection, key, values, named)
+
+
+def tell(
+    connection: Connection, key: Hashable, values: Mapping[str, Any], make: Callable[[], Any]
+) -> Any:
+    """The result of the statement that `make` gives, in which the `values` are named already."""
     whole = (connection.dialect.name, tuple(values), key)
     found = _kept.get(whole)
     if found is None:
-        names = {value: name for name, value in values.items()}
-        found = _kept[whole] = Prepared(_named(make(), names), connection.dialect, values)
+        found = _kept[whole] = Prepared(make(), connection.dialect, values)
         while len(_kept) > MOST:
             _kept.popitem(last=False)
     return connection.exec_driver_sql(found.statement, found.parameters(values))
@@ -43,7 +53,7 @@ class Prepared:
 
     def __init__(self, statement: Any, dialect: Dialect, names: Mapping[str, Any]) -> None:
         compiled: Any = statement.compile(dialect=dialect)
-        state = compiled.construct_expanded_state()
+        state = compiled.construct_expanded_state(dict.fromkeys(names))
         self.statement: str = state.statement
         self._order: Sequence[str] | None = state.positiontup
         processors = dict(state.processors)

@@ -18,8 +18,8 @@ from ..db import db, writing
 from ..search import index
 from ..search.index import Texts
 from ..search.tokens import fold
-from ..trail.act import UNREAD
 from ..trail.models import ERASED
+from ..trail.rows import UNREAD
 from . import unit_sight
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ from ..people.directory import UnitRow, directory
 from ..trail.models import Entry, EntryText
 from .lifecycle import FIRST_KEY
 from .models import Appeal, Assignment, Deadline, ExternalOrder
-from .sight import Sight, knows_column, sight_of, visible_to
+from .sight import Sight, admits, knows_column, sight_of
 from .standing import Given, Running, Standing
 
 T = TypeVar("T")
@@ -379,7 +379,7 @@ def _of(sight: Sight, actor: Actor) -> Select[Any]:
         _appeal.head,
         knows_column(actor, sight.day).label("knows"),
         *_ELSEWHERE,
-    ).where(_appeal.number == bindparam("number"), visible_to(actor, sight.day))
+    ).where(_appeal.number == bindparam("number"), admits(actor, sight.day))
 
 
 _ASSIGNMENTS = (

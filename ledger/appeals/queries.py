@@ -36,6 +36,7 @@ from .models import Appeal, Assignment
 from .parts import UnitSight
 from .searched import Searched
 from .sight import (
+    admits,
     identity_visible_to,
     knows_column,
     knows_identity,
@@ -76,7 +77,7 @@ def find(number: str, actor: Actor, at: datetime, *, lock: bool = False) -> Appe
     day = at.astimezone(SHANGHAI).date()
     wanted = (
         select(Appeal)
-        .where(Appeal.number == number, visible_to(actor, day))
+        .where(Appeal.number == number, admits(actor, day))
         # What is mostly wanted of units the directory knows.
         .options(lazyload(Appeal.office), defaultload(Appeal.assignments).lazyload(Assignment.unit))
     )
@@ -626,7 +627,7 @@ def numbers_meant(typed: str, actor: Actor, at: datetime) -> list[tuple[str, str
     day = at.astimezone(SHANGHAI).date()
     rows = db.session.execute(
         select(Appeal.number, Appeal.label)
-        .where(Appeal.number.in_(wanted), visible_to(actor, day))
+        .where(Appeal.number.in_(wanted), admits(actor, day))
         .order_by(Appeal.number)
         .limit(20)
     )

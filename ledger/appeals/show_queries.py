@@ -20,7 +20,7 @@ from . import lifecycle
 from .leaf import Leaf
 from .lifecycle import Facts
 from .models import Appeal
-from .sight import identity_visible_to, visible_to
+from .sight import admits, identity_visible_to, visible_to
 
 MOST = 20
 
@@ -59,7 +59,7 @@ def merged_into(leaf: Leaf, actor: Actor, at: datetime) -> Sequence[Any]:
     day = at.astimezone(SHANGHAI).date()
     return db.session.execute(
         select(Appeal.number, Appeal.label, Appeal.title)
-        .where(Appeal.master_id == leaf.id, visible_to(actor, day))
+        .where(Appeal.master_id == leaf.id, admits(actor, day))
         .order_by(Appeal.id)
         .limit(MOST)
     ).all()
@@ -71,7 +71,7 @@ def master_of(leaf: Leaf, actor: Actor, at: datetime) -> Sequence[Any]:
         return ()
     day = at.astimezone(SHANGHAI).date()
     return db.session.execute(
-        select(Appeal.number, Appeal.label, visible_to(actor, day)).where(
+        select(Appeal.number, Appeal.label, admits(actor, day)).where(
             Appeal.id == leaf.master_id
         )
     ).all()

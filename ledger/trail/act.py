@@ -13,14 +13,12 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from types import TracebackType
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, cast
 
 from sqlalchemy import Table, Update, bindparam, event, insert, inspect, select, update
 from sqlalchemy.orm import (
     ORMExecuteState,
-    PassiveFlag,
     RelationshipDirection,
     Session,
     SessionTransaction,
@@ -33,6 +31,7 @@ from sqlalchemy.orm.attributes import History, get_history, set_committed_value
 from ..ciphers import commit
 from ..db import Base, Secret, db, keyring
 from ..people.actor import Actor, Seat
+from ..prepared import tell
 from ..work.models import Outbox
 from .canonical import (
     ALGORITHM,
@@ -46,11 +45,9 @@ from .canonical import (
 )
 from .models import ERASED, Entry, EntryText, ledger_id
 from .replay import sets
+from .rows import UNREAD, by_hand
 
 ColumnKind = Literal["plain", "committed", "personal"]
-
-UNREAD = PassiveFlag.PASSIVE_NO_INITIALIZE
-"""What was never read was not changed either: asking for changes reads nothing."""
 
 EXPLICIT = "ledger_derived_only"
 """Execution option of a bulk UPDATE that touches derived columns alone."""
@@ -375,7 +372,13 @@ class Act:
         self._inked = {(id(change.row), change.column.name) for change in changes}
         self._new = {id(row) for row in new}
         self._writing = True
-        session.flush()
+        rows = by_hand(session, list(dict.fromkeys([root, *dirty])), new)
+        if rows is None:
+            session.flush()
+        else:
+            for row in dirty:
+                _refuse_uninked(row, self)
+            rows.insert()
         if new:
             self._refuse_foreign(new)
             changes += [
@@ -404,13 +407,28 @@ class Act:
                 texts.append,
             ),
         )
-        self._ink(fields, at, texts)
+        head = entry_hash(fields)
+        root.head, root.head_at = head, at
+        if rows is None or id(root) in self._new:
+            self._keep_head(head, at)
+        if rows is not None:
+            rows.update()
+            rows.settle()
+        self._ink(fields, head, at, texts)
         session.info.setdefault("inked", {}).setdefault(root.stream, seq)
 
-    def _ink(self, fields: dict[str, Any], at: datetime, texts: list[Inking]) -> None:
-        """The entry, its texts, the head of the stream and the outbox: nobody holds these rows
-        in hand, and plain statements write them in a fraction of the time."""
-        root, head = self.root, entry_hash(fields)
+    def _keep_head(self, head: str, at: datetime) -> None:
+        """Known only when the rows have their ids, and so not written along with them."""
+        root: Any = self.root
+        table = inspect(type(root)).local_table
+        named = {"row": root.id, "hash": head, "moment": at}
+        tell(self._session.connection(), ("head", table.name), named, lambda: _head(table))
+        set_committed_value(root, "head", head)
+        set_committed_value(root, "head_at", at)
+
+    def _ink(self, fields: dict[str, Any], head: str, at: datetime, texts: list[Inking]) -> None:
+        """The entry, its texts and the outbox: nobody holds these rows in hand, and plain
+        statements write them in a fraction of the time."""
         connection = self._session.connection()
         entry_id = connection.execute(_ENTRY, {**fields, "hash": head}).scalar_one()
         if texts:
@@ -427,11 +445,7 @@ class Act:
                     for text in texts
                 ],
             )
-        of_root = {"row": root.id, "hash": head, "moment": at}  # type: ignore[attr-defined]
-        connection.execute(_head(inspect(type(root)).local_table), of_root)
-        set_committed_value(root, "head", head)
-        set_committed_value(root, "head_at", at)
-        waiting = {"topic": self.verb, "lane": root.stream, "run_at": at, "created_at": at}
+        waiting = {"topic": self.verb, "lane": self.root.stream, "run_at": at, "created_at": at}
         connection.execute(_OUTBOX, {"entry_id": entry_id, **waiting})
 
     # -- the entry -------------------------------------------------------------------------
@@ -532,9 +546,7 @@ _TEXTS = insert(cast(Table, EntryText.__table__))
 _OUTBOX = insert(cast(Table, Outbox.__table__))
 
 
-@cache
-def _head(table: Table) -> Update:
-    """Sets the head of one stream: known only when its rows are written and have their ids."""
+def _head(table: Any) -> Update:
     return (
         update(table)
         .where(table.c.id == bindparam("row"))
