@@ -15,6 +15,7 @@ from flask.typing import ResponseReturnValue
 
 from ..catalogue.queries import catalogue
 from ..db import db, now, writing
+from ..people import queries as people
 from ..people.acting import current_actor
 from ..people.actor import Actor
 from ..trail.act import StaleForm
@@ -86,7 +87,7 @@ def do(number: str, verb: str) -> ResponseReturnValue:
     if not sound:
         return _wrong(act, form, taken, read(number, actor, at), actor, at)
     store(taken)
-    _read_ahead(appeal)
+    _ahead = _read_ahead(appeal, form)
     try:
         with writing() as at:
             appeal, others = _locked(appeal, act, form, actor, at)
@@ -112,11 +113,13 @@ def _brings_files(form: ActForm) -> bool:
     )
 
 
-def _read_ahead(appeal: Appeal) -> None:
+def _read_ahead(appeal: Appeal, form: ActForm) -> tuple[object, ...]:
     """What most verbs ask for, so that it need not be read under the write lock; and the end of
-    reading, by a commit, after which it stays in hand."""
-    _ = appeal.assignments, appeal.deadlines
+    reading, by a commit, after which it stays in hand as long as it is held."""
+    named = people.unit(int(form.unit_id.data)) if "unit_id" in form else None
+    held = (named, appeal.assignments, appeal.deadlines)
     db.session.commit()
+    return held
 
 
 def _not_done(

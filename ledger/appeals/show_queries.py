@@ -16,6 +16,7 @@ from ..people.acting import actor_of
 from ..people.actor import Actor
 from ..people.directory import directory
 from ..people.models import Person
+from ..prepared import tell
 from . import lifecycle
 from .leaf import Leaf
 from .lifecycle import Facts
@@ -83,7 +84,8 @@ _VERSION = select(Appeal.version).where(Appeal.id == bindparam("row")).with_for_
 def stands(appeal: Appeal) -> bool:
     """Lock its row. Whether all of it is as it was read a moment ago through `visible_to`: what
     an appeal holds, and who sees it, changes by acts alone, and each counts up its version."""
-    return db.session.scalar(_VERSION, {"row": appeal.id}) == appeal.version
+    found = tell(db.session.connection(), "version", {"row": appeal.id}, lambda: _VERSION)
+    return bool(found.scalar() == appeal.version)
 
 
 def persons_who_may(verb: str, facts: Facts, at: datetime) -> list[tuple[str, str]]:

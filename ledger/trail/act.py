@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, cast
 
-from sqlalchemy import Table, Update, bindparam, event, insert, inspect, select, update
+from sqlalchemy import Insert, Table, Update, bindparam, event, insert, inspect, select, update
 from sqlalchemy.orm import (
     ORMExecuteState,
     RelationshipDirection,
@@ -430,7 +430,8 @@ class Act:
         """The entry, its texts and the outbox: nobody holds these rows in hand, and plain
         statements write them in a fraction of the time."""
         connection = self._session.connection()
-        entry_id = connection.execute(_ENTRY, {**fields, "hash": head}).scalar_one()
+        said = {**fields, "hash": head}
+        entry_id = tell(connection, "entry", said, lambda: _named(Entry, said, Entry.id)).scalar()
         if texts:
             connection.execute(
                 _TEXTS,
@@ -446,7 +447,8 @@ class Act:
                 ],
             )
         waiting = {"topic": self.verb, "lane": self.root.stream, "run_at": at, "created_at": at}
-        connection.execute(_OUTBOX, {"entry_id": entry_id, **waiting})
+        row = {**_WAITING, "entry_id": entry_id, **waiting}
+        tell(connection, "outbox", row, lambda: _named(Outbox, row))
 
     # -- the entry -------------------------------------------------------------------------
 
@@ -541,9 +543,19 @@ class Act:
             raise StaleForm(clashing, since)
 
 
-_ENTRY = insert(cast(Table, Entry.__table__)).returning(Entry.id)
 _TEXTS = insert(cast(Table, EntryText.__table__))
-_OUTBOX = insert(cast(Table, Outbox.__table__))
+_WAITING = {
+    column.name: column.default.arg
+    for column in Outbox.__table__.columns
+    if column.default is not None
+}
+
+
+def _named(kind: type[Base], names: Iterable[str], *given: Any) -> Insert:
+    """An INSERT of a row whose values are called by their columns' names."""
+    table = cast(Table, kind.__table__)
+    bound = {name: bindparam(name, type_=table.c[name].type) for name in names}
+    return insert(table).values(bound).returning(*given)
 
 
 def _head(table: Any) -> Update:
