@@ -43,7 +43,7 @@ class Hand:
             db.session.commit()
 
     def course(self, order: str, plates: str) -> str:
-        """There and back: new rows below an old one, changed ones, several of a kind, files none."""
+        """There and back: new rows below an old one, changed ones, several of a kind."""
         with self.cast.app.app_context(), writing():
             first = catalogue().category_choices()[0]
             category = int(next(iter(dict(first[1] if isinstance(first[1], list) else [first]))))
