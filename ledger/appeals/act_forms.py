@@ -111,6 +111,15 @@ class AcceptAndAssignForm(ActForm):
     words = LongText("交办意见", 2000, rows=2)
 
 
+class EndorseForm(ActForm):
+    note = LongText("追认意见", 2000, rows=2)
+
+
+class SetDueForm(ActForm):
+    due_at = LocalMoment("应办结时间", required=True)
+    reason = LongText("核定理由", 2000, rows=2, required=True)
+
+
 class DeclineForm(ActForm):
     reason_code = Choice("不予受理的情形", required=True)
     told = LongText(

@@ -440,6 +440,14 @@ def _accept_and_assign(do: Doing) -> None:
     _assign(do)
 
 
+def _endorse(do: Doing) -> None:
+    do.appeal.endorse(note=do.form.note.data or "", **do.hand_seen)
+
+
+def _set_due(do: Doing) -> None:
+    do.appeal.set_due(do.form.due_at.data, do.form.reason.data, **do.hand_seen)
+
+
 def _decline(do: Doing) -> None:
     form = do.form
     if form.reason_code.data == "other" and not form.note.data:
@@ -649,6 +657,9 @@ _ROWS: tuple[Act, ...] = (
         offer=_offer_categories, prefill=_prefill_acceptance, depends=_on_kind),
     Act("assign", "交办", ("assign",), forms.AssignForm, _assign,
         offer=_offer_units, prefill=_prefill_unit, depends=_on_units),
+    Act("endorse", "追认", ("endorse",), forms.EndorseForm, _endorse,
+        hint="值班员受理并交办的特急诉求，由办公室追认；交办不当的，请收回后另行交办。",
+        fold=frozenset({"note"}), at_once=True),
     Act("contact", "联系企业", ("contact",), forms.ContactForm, _contact, done="已记录联系情况"),
     Act("progress", "阶段反馈", ("progress",), forms.ProgressForm, _progress,
         done="已提交阶段反馈", fold=frozenset({"happened_at"})),
@@ -690,6 +701,8 @@ _ROWS: tuple[Act, ...] = (
     Act("correct", "更正", ("correct",), forms.CorrectForm, _correct,
         offer=_offer_categories, prefill=_prefill_correction, depends=_on_its_words,
         hint="只改需要更正的栏目；原内容留在办理记录中。"),
+    Act("set_due", "核定时限", ("set_due",), forms.SetDueForm, _set_due,
+        done="已核定时限", hint="原时限和新时限都留在办理记录中；期初导入的，核定后开始提醒。"),
     Act("unmerge", "撤销合并", ("unmerge",), forms.ReasonForm, _by_reason("unmerge"),
         hint="原已解除的交办不恢复。"),
     Act("hold", "挂账跟踪", ("hold",), forms.HoldForm, _hold, prefill=_prefill_hold,
@@ -719,5 +732,6 @@ NEXT = (
     "call_back",
     "close",
     "resume",
+    "endorse",
 )
 """Acts that move an appeal on, in the order in which they are wanted."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..search import index
-from ..trail.bulk import Gathering, Ids, Ungathered, gathering
+from ..trail.bulk import Gathering, Ids, Ungathered, gathering, insert_rows
 
-__all__ = ["Gathering", "Ids", "Ungathered", "together"]
+__all__ = ["Gathering", "Ids", "Ungathered", "insert_rows", "together"]
 
 
 @contextmanager

@@ -47,8 +47,8 @@ class Handling(Intake):
             raise Invalid("unit_id", f"“{unit.name}”已停用，请另选主办单位")
         if unit.id == self.office_id:
             raise Invalid("unit_id", "不能交办给本办公室自身，请选择承办单位")
-        if due_at is not None and due_at <= at:
-            raise Invalid("due_at", "办结时限必须晚于现在")
+        if due_at is not None:
+            self._check_due(due_at, at)
         with self.act("assign", by=by, at=at, seen=seen) as act:
             self.state = "assigned"
             self.assigned_at = at
@@ -59,6 +59,14 @@ class Handling(Intake):
             if act.seat is not None and act.seat.role == "duty_officer":
                 self.duty_unendorsed = True
         return assignment
+
+    @staticmethod
+    def _check_due(due_at: datetime, at: datetime) -> None:
+        """A due time that a person gives: a slip in the year is not taken for a decision."""
+        if due_at <= at:
+            raise Invalid("due_at", "办结时限必须晚于现在")
+        if due_at > at + timedelta(days=366):
+            raise Invalid("due_at", "办结时限不能晚于一年以后，请核对年份")
 
     def _offer(
         self, unit: Unit, part: str, by: Actor, at: datetime, letter_number: str, note: str
@@ -99,6 +107,12 @@ class Handling(Intake):
             self.start_clock(stage, at, "交办", assignment=assignment, until=due_at, why=why)
         else:
             self.start_clock(stage, at, "交办", assignment=assignment, limit=limit)
+
+    def endorse(self, *, by: Actor, at: datetime, note: str = "", seen: int | None = None) -> None:
+        """What the duty officer accepted and handed off stands: the office says so (追认)."""
+        with self.act("endorse", by=by, at=at, seen=seen) as act:
+            act.texts["note"] = note
+            self.duty_unendorsed = False
 
     def recall(
         self, reason: str, *, by: Actor, at: datetime, seen: int | None = None

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Self
+
+from sqlalchemy import inspect
 
 from ..catalogue.queries import catalogue
 from ..catalogue.words import APPELLANT_TYPES, KINDS, URGENCIES
@@ -99,6 +102,25 @@ def title_of(content: str) -> str:
     return first if len(first) <= 30 else first[:29] + "…"
 
 
+def query_code() -> str:
+    """Six characters; that a few of a thousand million are likelier by a hair tells nobody."""
+    drawn, code = int.from_bytes(secrets.token_bytes(12), "big"), ""
+    for _ in range(6):
+        drawn, place = divmod(drawn, len(QUERY_CODE_ALPHABET))
+        code += QUERY_CODE_ALPHABET[place]
+    return code
+
+
+@cache
+def _blanks_of(cls: type[AppealRecord]) -> dict[str, None]:
+    """A new row's columns, lest they be looked for in the database."""
+    return {
+        attribute.key: None
+        for attribute in inspect(cls).column_attrs
+        if attribute.columns[0].default is None and not attribute.columns[0].primary_key
+    }
+
+
 class Intake(AppealRecord):
     """登记、补充、更正、受理、不予受理、合并、撤回."""
 
@@ -141,11 +163,15 @@ class Intake(AppealRecord):
         values["title"] = (known.title or title_of(known.content))[:TITLE_LENGTH]
         if known.stranded and known.urgency == "normal":
             values["urgency"] = "critical"
-        appeal = cls(office=office, firm=firm)
+        appeal = cls()
         # As a loaded row is filled: there is no history to keep of what never was otherwise.
         vars(appeal).update(
-            values,
+            _blanks_of(cls),
+            **values,
+            office=office,
             office_id=office.id,
+            firm=firm,
+            firm_id=None if firm is None else firm.id,
             state="registered",
             round=1,
             version=0,
@@ -159,7 +185,7 @@ class Intake(AppealRecord):
             details_asked=False,
             registered_at=at,
             registrar_id=by.id if by.kind == "person" else None,
-            query_code="".join(secrets.choice(QUERY_CODE_ALPHABET) for _ in range(6)),
+            query_code=query_code(),
         )
         return appeal
 
@@ -474,7 +500,6 @@ def _check(known: Registration) -> None:
             raise Invalid(name, "所选内容不在可选范围内")
     if known.phone_given == "given" and not known.phone:
         raise Invalid("phone", "请填写联系电话，或选择“保密”“未留”")
-    for field in fields(known):
-        value = getattr(known, field.name)
+    for name, value in vars(known).items():
         if isinstance(value, datetime) and value.tzinfo is None:
-            raise ValueError(f"{field.name} needs its zone")
+            raise ValueError(f"{name} needs its zone")

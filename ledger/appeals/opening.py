@@ -130,8 +130,7 @@ class Opening(Closing):
         """
         if not reason.strip():
             raise Invalid("reason", "请填写核定时限的理由")
-        if due_at <= at:
-            raise Invalid("due_at", "办结时限必须晚于现在")
+        self._check_due(due_at, at)
         stages = MAIN_CLOCK.get(self.state)
         if not stages:
             raise Invalid("due_at", "本件现在没有需要核定的时限")

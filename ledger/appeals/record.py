@@ -205,16 +205,21 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
 
     def settle(self, at: datetime) -> None:
         """Derived columns, and for a new row its number: the last thing before it is written."""
-        self.is_open = self.state in OPEN
-        lead = self.lead
-        self.lead_signed = lead is not None and lead.is_signed
-        self._settle_due()
+        lead, running = self.lead, self.main_clock()
+        self._derive(
+            is_open=self.state in OPEN,
+            lead_signed=lead is not None and lead.is_signed,
+            due_at=running.due_at if running else NEVER,
+            warn_at=running.warn_at if running else NEVER,
+            due_spec=running.spec if running else "",
+            due_stage=running.stage if running else "",
+        )
         self._settle_indexes()
         self._index_due = indexing.is_due(self)
         self._sight_due = unit_sight.is_due(self)
         if self._sight_due and unit_sight.is_moved(self):
             unit_sight.drop(self)
-        if "attachments" not in inspect(self).unloaded:  # else none was added
+        if "attachments" in vars(self):  # else none was added
             for attachment in self.attachments:
                 if attachment.entry_seq is None:
                     attachment.entry_seq = (self.version or 0) + 1
@@ -222,9 +227,10 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
             year = at.astimezone(SHANGHAI).year
             last = next_serial(db.session(), "appeal", self.office_id, year)
             region = self.office.region_code
-            self.number = f"{region}-{year}-{last:06d}"
             prefix = self.office.number_prefix or self.office_prefix(region)
-            self.label = f"{prefix}{year}-{last:04d}"
+            vars(self).update(
+                number=f"{region}-{year}-{last:06d}", label=f"{prefix}{year}-{last:04d}"
+            )
 
     def after_rows(self) -> None:
         if self._index_due:
@@ -238,12 +244,13 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
 
         return region_short(region_code) or region_code
 
-    def _settle_due(self) -> None:
-        running = self.main_clock()
-        self.due_at = running.due_at if running else NEVER
-        self.warn_at = running.warn_at if running else NEVER
-        self.due_spec = running.spec if running else ""
-        self.due_stage = running.stage if running else ""
+    def _derive(self, **values: object) -> None:
+        """Set derived columns: of a new row without a history, which nobody asks for."""
+        if inspect(self).persistent:
+            for name, value in values.items():
+                setattr(self, name, value)
+        else:
+            vars(self).update(values)
 
     def _settle_indexes(self) -> None:
         ring, state = keyring(), inspect(self)
@@ -254,14 +261,18 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
             number, tail = _standing(self.phone), ""
             if number:
                 tail = phones.tail(number)
-            self.phone_index = ring.blind(number, phones.PHONE) if number else None
-            self.phone_tail_index = ring.blind(tail, phones.PHONE_TAIL) if tail else None
+            self._derive(
+                phone_index=ring.blind(number, phones.PHONE) if number else None,
+                phone_tail_index=ring.blind(tail, phones.PHONE_TAIL) if tail else None,
+            )
         if "spot_phone" not in unmodified:
             spot = _standing(self.spot_phone)
-            self.spot_phone_index = ring.blind(spot, phones.PHONE) if spot else None
+            self._derive(spot_phone_index=ring.blind(spot, phones.PHONE) if spot else None)
         if "plates" in unmodified:
             return
         wanted = dict.fromkeys(_standing(self.plates).split())
+        if not wanted and not state.persistent and "plate_rows" not in state.dict:
+            return
         if wanted.keys() != {row.plate for row in self.plate_rows}:
             for row in list(self.plate_rows):
                 if row.plate not in wanted:
@@ -387,8 +398,8 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
             if found is None:
                 return None
             due = found
-        deadline = Deadline(
-            assignment=assignment,
+        deadline = Deadline() if assignment is None else Deadline(assignment=assignment)
+        vars(deadline).update(
             stage=stage,
             round=self.round,
             spec=spec,

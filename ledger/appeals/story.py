@@ -84,6 +84,8 @@ NOTES: dict[tuple[str, str], str] = {
     ("review", "note"): "审核意见",
     ("accept", "note"): "受理意见",
     ("close", "note"): "销号意见",
+    ("endorse", "note"): "追认意见",
+    ("set_due", "reason"): "核定理由",
     ("send_back", "reason"): "退回理由",
     ("withdraw", "told"): "诉求人表示",
     ("uphold", "basis"): "认定依据",
@@ -300,6 +302,8 @@ class _Teller:
             self._say("主办单位", str(data.get("unit", "")))
             self._say("文号", self._assignment("letter_number"))
             self._say("应办结", self._due())
+        if verb == "set_due":
+            self._new_due()
         if verb in ("answer", "sign_off"):
             self._say("办理结果", self.names.outcome_name(self._assignment("outcome")))
         if verb == "sign_for":
@@ -373,6 +377,17 @@ class _Teller:
                 due = _moment(row.get("due_at"))
                 return shown_end(due) if due else ""
         return ""
+
+    def _new_due(self) -> None:
+        """The due time set, and the one in whose place it stands."""
+        was = new = ""
+        for key, row in self.set.get("deadline", {}).items():
+            at = _moment(self.rows["deadline"][key].get("due_at"))
+            if "due_at" in row:
+                new = shown_end(at) if at else ""
+            else:
+                was = shown_end(at) if at else ""
+        self.told.append(Told("应办结", new, old=was or None))
 
     # -- words -----------------------------------------------------------------------------
 

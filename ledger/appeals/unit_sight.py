@@ -43,7 +43,7 @@ def is_due(appeal: AppealRecord) -> bool:
     """Whether anything kept here is about to change. Asked before the flush."""
     state = inspect(appeal)
     if not state.persistent:
-        return bool(appeal.assignments)
+        return bool(state.dict.get("assignments"))
     return (
         any(state.attrs[name].history.has_changes() for name in (*_COPIED, "assignments"))
         or any(

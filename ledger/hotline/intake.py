@@ -9,16 +9,16 @@ be sent again. A batch is written together; where that cannot be, each row is it
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
-from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from .. import sheets
@@ -133,7 +133,20 @@ class Summary:
         self.problems += other.problems
 
 
-_LINES = insert(Base.metadata.tables[ImportLine.__tablename__])
+@dataclass
+class _Line:
+    """An ImportLine to be."""
+
+    row: int
+    outcome: str = "rejected"
+    reason: str = ""
+    words: str = ""
+    appeal_id: int | None = None
+    theirs: str | None = None
+
+
+_LINES = Base.metadata.tables[ImportLine.__tablename__]
+_COLUMNS = ("run_id", "row_number", "outcome", "reason", "order_number", "appeal_id", "theirs")
 
 COUNTS = ("rows", "created", "repeated", "conflicts", "rejected")
 _COUNTED = {"conflict": "conflicts"}
@@ -178,7 +191,7 @@ class Taking(Generic[T]):
             items = [item for _, item in batch if not isinstance(item, str)]
             known = self.kind.known(items)
             for row, item in batch:
-                line = ImportLine(row_number=row, outcome="rejected", reason="")
+                line = _Line(row)
                 if isinstance(item, str):
                     line.reason = f"{REJECTED}：{item}"
                 else:
@@ -196,8 +209,10 @@ class Taking(Generic[T]):
         """Bring it in. Opens and commits its own write transactions. Raises SheetError, Refused."""
         sheet = self.open(data, filename)
         summary = Summary(run_id=self._begin(data, filename))
-        for batch in self._batches(sheet):
-            summary.add(self._take_batch(batch, summary.run_id))
+        with unhurried():
+            for batch in self._batches(sheet):
+                summary.add(self._take_batch(batch, summary.run_id))
+                gc.collect(0)
         self._finish(summary)
         if summary.created >= statistics.MANY:
             statistics.renew()
@@ -254,7 +269,7 @@ class Taking(Generic[T]):
         self, batch: list[_Understood[T]], run_id: int | None, *, together: bool
     ) -> Summary:
         done = Summary()
-        lines: list[ImportLine] = []
+        lines: list[_Line] = []
         with writing() as at:
             # Whoever is signed in is read in the same session and must stay in it.
             before = set(db.session)
@@ -263,7 +278,7 @@ class Taking(Generic[T]):
             self.kind.prepare(items)
             with bulk.together(self._ids, len(items)) if together else nullcontext() as gathered:
                 for number, item in batch:
-                    line = ImportLine(row_number=number, outcome="rejected", reason="")
+                    line = _Line(number)
                     if isinstance(item, str):
                         line.reason = f"{REJECTED}：{item}"
                     else:
@@ -271,8 +286,8 @@ class Taking(Generic[T]):
                     line.reason = line.reason[:500]
                     _count(done, line)
                     lines.append(line)
-            rows = [_row_of(line, run_id) for line in lines]
-            db.session.connection().execute(_LINES, rows)
+            rows = [(run_id, *vars(line).values()) for line in lines]
+            bulk.insert_rows(db.session.connection(), _LINES, _COLUMNS, rows)
             db.session.commit()
             for row in set(db.session) - before:
                 if row in db.session:  # plates go with their appeal
@@ -282,12 +297,12 @@ class Taking(Generic[T]):
     def _settle(
         self,
         item: T,
-        line: ImportLine,
+        line: _Line,
         known: dict[str, Standing],
         at: datetime,
         gathered: Gathering | None,
     ) -> None:
-        line.order_number = item.words[:140]
+        line.words = item.words[:140]
         standing = known.get(item.key)
         if standing is None:
             try:
@@ -330,19 +345,20 @@ class Taking(Generic[T]):
             db.session.commit()
 
 
-def _row_of(line: ImportLine, run_id: int | None) -> dict[str, object]:
-    return {
-        "run_id": run_id,
-        "row_number": line.row_number,
-        "outcome": line.outcome,
-        "reason": line.reason,
-        "order_number": line.order_number or "",
-        "appeal_id": line.appeal_id,
-        "theirs": line.theirs,
-    }
+@contextmanager
+def unhurried() -> Iterator[None]:
+    """The rows of a batch refer to one another, and go together when it is written: looked through
+    once then, not every few hundred of them and again with all that the process holds."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
-def _compare(line: ImportLine, item: Item, standing: Standing) -> None:
+def _compare(line: _Line, item: Item, standing: Standing) -> None:
     if standing.matter == item.matter:
         line.outcome, line.reason = "repeated", REPEATED
         return
@@ -351,9 +367,9 @@ def _compare(line: ImportLine, item: Item, standing: Standing) -> None:
     line.theirs = json.dumps(item.text, ensure_ascii=False)
 
 
-def _count(done: Summary, line: ImportLine) -> None:
+def _count(done: Summary, line: _Line) -> None:
     done.rows += 1
     name = _COUNTED.get(line.outcome, line.outcome)
     setattr(done, name, getattr(done, name) + 1)
     if line.outcome in ("conflict", "rejected"):
-        done.problems.append(Problem(line.row_number, line.reason))
+        done.problems.append(Problem(line.row, line.reason))

@@ -8,6 +8,7 @@ punctuation; who called, dates and replies do not count (issue "The ledger's hea
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -127,7 +128,13 @@ class Order:
 def matter_digest(title: str, content: str) -> str:
     """SHA-256 of title and content as they are compared."""
     folded = unicodedata.normalize("NFKC", f"{title}\n{content}").casefold()
-    return hashlib.sha256(folded.translate(_COMPARED).encode()).hexdigest()
+    counted = _PASSED.sub("", folded) if _PLAIN(folded) else folded.translate(_COMPARED)
+    return hashlib.sha256(counted.encode()).hexdigest()
+
+
+_PLAIN = re.compile("[0-9a-z\u4e00-\u9fa5\\s,.:;!?()\u3001\u3002\u201c\u201d-]*").fullmatch
+"""Characters of which the ordinary ones are taken out at once."""
+_PASSED = re.compile("[^0-9a-z\u4e00-\u9fa5]+")
 
 
 class _Compared(dict[int, int | None]):

@@ -112,7 +112,9 @@ class Orders:
     def bring(self, item: Order, *, by: Actor, at: datetime) -> Standing:
         assert self.office is not None, "prepare() comes first"
         known = registration(item, channel=self.channel, region_code=self.office.region_code, at=at)
-        external = ExternalOrder(
+        external = ExternalOrder()
+        # As a loaded row is filled: there is no history to keep of what never was otherwise.
+        vars(external).update(
             source_system=self.source,
             order_number=item.number,
             sub_number=item.sub_number,

@@ -7,13 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import text
-
-from ..db import db
+from ..db import db, is_sqlite
 from .tokens import tokens
 
-_PUT = text(
-    "INSERT INTO search_text (appeal_id, common, sealed) VALUES (:appeal_id, :common, :sealed)"
+_PUT = (
+    "INSERT INTO search_text (appeal_id, common, sealed) VALUES (?, ?, ?)"
     " ON CONFLICT (appeal_id) DO UPDATE SET common = excluded.common, sealed = excluded.sealed"
 )
 
@@ -48,9 +46,10 @@ def put_all(found: Iterable[Texts]) -> None:
     if waiting is not None:
         waiting += found
         return
-    rows = [tokens_of(one) for one in found]
+    rows = [tuple(tokens_of(one).values()) for one in found]
     if rows:
-        db.session.connection().execute(_PUT, rows)
+        put = _PUT if is_sqlite() else _PUT.replace("?", "%s")
+        db.session.connection().exec_driver_sql(put, rows)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from operator import add
 
 MOST_ASKED = 100
 """Characters of a query that count; what comes after is left aside, and the page says so."""
@@ -42,6 +43,9 @@ _MARK = "Ｘ"
 """Begins an anchor. Folding leaves no full-width letter, so that no term can begin with it."""
 _STRETCH = re.compile(f"[0-9a-z－]{{{_ANCHOR},}}")
 _MOST_ANCHORS = 24
+_PLAIN = re.compile("[0-9A-Za-z\u3001\u3002\u4e00-\u9fff，！？：；（）－ -]*").fullmatch
+"""What has no other spelling but for capitals and dashes: most texts of an appeal."""
+
 _GUARDED = {code: chr(code + 0xFEE0) for code in range(0x21, 0x7F) if not chr(code).isalnum()}
 
 
@@ -59,15 +63,21 @@ def tokens(texts: Iterable[str]) -> str:
     found: list[str] = []
     room = MOST_INDEXED
     for text in texts:
-        for run in fold(text).translate(_GUARDED).split():
+        for run in _guarded(text).split():
             if room <= 0:
                 break
             run = run[:room]
             room -= len(run)
-            found += map("".join, pairwise(run))
+            found += map(add, run, run[1:])
             found.append(run[-1])
             found += _anchors(run)
     return " ".join(found)
+
+
+def _guarded(text: str) -> str:
+    if _PLAIN(text):
+        return text.lower().replace("-", "－")
+    return fold(text).translate(_GUARDED)
 
 
 @dataclass(frozen=True)
@@ -110,6 +120,8 @@ def phrase(term: str) -> str:
 
 
 def _anchors(guarded: str) -> list[str]:
+    if len(guarded) < _ANCHOR:
+        return []
     return [
         _MARK + stretch[at : at + _ANCHOR]
         for stretch in _STRETCH.findall(guarded)

@@ -8,33 +8,47 @@ that stand already is not gathered: the flush would refuse it, as it does everyw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import count
+from json.encoder import encode_basestring
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, insert, inspect, select, text
+from sqlalchemy import (
+    Boolean,
+    Connection,
+    Date,
+    Dialect,
+    Table,
+    func,
+    insert,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.orm import RelationshipDirection, Session
+from sqlalchemy.types import TypeEngine
 
 from ..db import Base, Moment, db
 from ..work.models import Outbox
 from .act import (
     GATHERING,
     Act,
-    Change,
-    Column,
     Inking,
     Stream,
     TrailBypassed,
     Trailed,
+    _inking,
     after,
     columns_of,
+    is_writable,
 )
-from .canonical import entry_hash, first_prev
-from .models import HELD_SERIALS, Entry, EntryText, keep_serials, ledger_id
+from .canonical import FIELDS, Plain, entry_hash, first_prev, plain, plain_canonical, quick
+from .models import ERASED, HELD_SERIALS, Entry, EntryText, keep_serials, ledger_id
 
 
 class Ungathered(Exception):
@@ -46,19 +60,21 @@ class _Plan:
     """How rows of a class are read without a flush."""
 
     table: Table
-    defaults: tuple[tuple[str, object], ...]
+    trail: str
+    """What payloads call it; '' where they do not name it."""
+    defaults: dict[str, object]
     """What the flush would set where nothing was."""
     names: tuple[str, ...]
     """Names of the columns, side by side with what `values` gives."""
     values: Callable[[dict[str, Any]], tuple[Any, ...]]
-    inked: tuple[Column, ...]
+    plain: tuple[tuple[str, str, bool], ...]
+    """In the order of a payload: a column, how it begins there, and whether it holds words."""
+    words: tuple[tuple[str, bool], ...]
+    """In the order of the columns: those of words, and whether they are personal."""
     above: tuple[tuple[str, str, str], ...]
     """Relationships to one row: their name, the column they set, and from which of the other."""
     below: tuple[tuple[str, str], ...]
     """Relationships to many rows: their name, and the column they set there."""
-
-    def read(self, stands: dict[str, Any]) -> dict[str, Any]:
-        return dict(zip(self.names, self.values(stands), strict=True))
 
 
 _plans: dict[type, _Plan] = {}
@@ -80,12 +96,12 @@ def _planned(cls: type[Base]) -> _Plan:
         for attribute in mapper.column_attrs
         if issubclass(cls, Trailed) or not attribute.columns[0].primary_key
     ]
-    defaults = []
+    defaults: dict[str, object] = {}
     for key, column in attributes:
         default = column.default
         if default is not None and not default.is_scalar:
             raise TypeError(f"{table.name}.{column.name}: only plain defaults are gathered")
-        defaults.append((key, None if default is None else default.arg))
+        defaults[key] = None if default is None else default.arg
     above, below = [], []
     for relation in mapper.relationships:
         if relation.viewonly or not relation.local_remote_pairs:
@@ -96,12 +112,18 @@ def _planned(cls: type[Base]) -> _Plan:
             above.append((relation.key, mapper.get_property_by_column(local).key, other))
         elif relation.direction is RelationshipDirection.ONETOMANY:
             below.append((relation.key, other))
+    inked = columns_of(cls) if issubclass(cls, Trailed) else ()
     return _Plan(
         table=table,
-        defaults=tuple(defaults),
+        trail=cls.__trail__ if issubclass(cls, Trailed) else "",
+        defaults=defaults,
         names=tuple(column.name for _, column in attributes),
         values=itemgetter(*(key for key, _ in attributes)),
-        inked=columns_of(cls) if issubclass(cls, Trailed) else (),
+        plain=tuple(
+            (column.name, f'"{column.name}":', column.kind != "plain")
+            for column in sorted(inked, key=lambda column: column.name)
+        ),
+        words=tuple((c.name, c.kind == "personal") for c in inked if c.kind != "plain"),
         above=tuple(above),
         below=tuple(below),
     )
@@ -148,9 +170,9 @@ class Ids:
 class _Laid:
     """A new stream as its last act left it."""
 
-    root: Stream
+    root: Any
     rows: dict[int, tuple[object, _Plan, dict[str, Any]]] = field(default_factory=dict)
-    """By identity: the row, and its columns' values."""
+    """By identity: the row, and what stood in it."""
 
 
 class Gathering:
@@ -160,7 +182,9 @@ class Gathering:
         self._session = session
         self._ids = ids
         self._laid: dict[int, _Laid] = {}
-        self._written: dict[str, list[dict[str, Any]]] = {}
+        self._entries: list[tuple[Any, ...]] = []
+        self._texts: list[tuple[Any, ...]] = []
+        self._outbox: list[tuple[Any, ...]] = []
         self._ledger = ledger_id(session)
 
     def __len__(self) -> int:
@@ -176,68 +200,51 @@ class Gathering:
         if root in self._session or act.seen is not None:
             raise TrailBypassed("only new streams are gathered")
         laid = self._laid.get(id(root)) or _Laid(root)
-        for row in self._rows(root):
+        rows = _rows(root)
+        for row in rows:
             _fill(row)
-        act.refuse_unwritable(row for row in self._rows(root) if isinstance(row, Trailed))
+        _refuse_unwritable(act, rows)
         root.settle(act.at)
         seq = root.version = (root.version or 0) + 1
-        changes = self._changes(laid)
-        at = after(root.head_at, act.at)
         texts: list[Inking] = []
-        fields = act.fields(
-            seq,
-            at,
-            root.head or first_prev(self._ledger, root.stream),
-            act.payload(changes, texts.append),
-        )
+        payload = self._worded(act, laid, texts)
+        at = after(root.head_at, act.at)
+        prev = root.head or first_prev(self._ledger, root.stream)
+        fields = act.fields(seq, at, prev, payload)
         root.head = entry_hash(fields)
         root.head_at = at
         entry_id = self._ids.next(_ENTRY)
-        self._add(_ENTRY, {**fields, "id": entry_id, "hash": root.head})
-        for one in texts:
-            self._add(
-                _TEXT,
-                {
-                    "entry_id": entry_id,
-                    "place": one.place,
-                    "salt": one.salt,
-                    "body": one.body,
-                    "sealed": one.sealed,
-                    "erased_by": None,
-                },
-            )
-        waiting = {"entry_id": entry_id, "topic": act.verb, "lane": root.stream}
-        self._add(_OUTBOX, {**_WAITING, **waiting, "run_at": at, "created_at": at})
+        self._entries.append((entry_id, root.head, *_fields_of(fields)))
+        self._texts += [(entry_id, t.place, t.salt, t.body, t.sealed) for t in texts]
+        self._outbox.append((entry_id, act.verb, root.stream, at, at, *_WAITING.values()))
         self._laid[id(root)] = laid
 
     def write(self) -> None:
         """Write everything. Raises IntegrityError where the engine knows of a row already."""
         connection = self._session.connection()
+        written: dict[type, list[tuple[Any, ...]]] = {}
         for laid in self._laid.values():
             root = laid.root
             laid.rows[id(root)][2].update(
                 version=root.version, head=root.head, head_at=root.head_at
             )
-            for _, plan, values in laid.rows.values():
-                self._written.setdefault(plan.table.name, []).append(values)
-        for table in Base.metadata.sorted_tables:
-            if rows := self._written.get(table.name):
-                _insert(connection, table, rows)
+            for row, plan, stands in laid.rows.values():
+                written.setdefault(type(row), []).append(plan.values(stands))
+        whole = [
+            *((_plan(cls).table, _plan(cls).names, rows) for cls, rows in written.items()),
+            (_ENTRY, ("id", "hash", *FIELDS), self._entries),
+            (_TEXT, ("entry_id", "place", "salt", "body", "sealed"), self._texts),
+            (_OUTBOX, (*_SAID, *_WAITING), self._outbox),
+        ]
+        for table, names, rows in sorted(whole, key=lambda one: _places()[one[0].name]):
+            insert_rows(connection, table, names, rows)
         for laid in self._laid.values():
             laid.root.after_rows()
 
-    def _add(self, table: Table, row: dict[str, Any]) -> None:
-        self._written.setdefault(table.name, []).append(row)
-
-    @staticmethod
-    def _rows(root: Any) -> Iterator[Any]:
-        yield root
-        for name, _ in _plan(type(root)).below:
-            yield from vars(root).get(name, ())
-
-    def _changes(self, laid: _Laid) -> Iterable[Change]:
-        """Gives new rows their ids, and reads off all rows what changed since the last act."""
-        root: Any = laid.root
+    def _worded(self, act: Act, laid: _Laid, texts: list[Inking]) -> str:
+        """What Act.payload says of what changed since the last act, letter for letter; new rows
+        get their ids. Of the rows of a batch most columns are alike, and are words at once."""
+        root = laid.root
         plan = _plan(type(root))
         self._number(root, plan)
         for name, key in plan.below:
@@ -245,39 +252,90 @@ class Gathering:
                 _fill(row)
                 vars(row)[key] = root.id
                 self._number(row, _plan(type(row)))
-        changes: list[Change] = []
-        for row in self._rows(root):
+        said: dict[str, dict[str, str]] = {}
+        for row in _rows(root):
             plan = _plan(type(row))
             stands = vars(row)
             for name, key, other in plan.above:
                 if (target := stands.get(name)) is not None:
                     stands[key] = getattr(target, other)
-            values = plan.read(stands)
-            _, _, before = laid.rows.get(id(row), (row, plan, None))
-            laid.rows[id(row)] = (row, plan, values)
-            if not isinstance(row, Trailed):
+            _, _, before = laid.rows.get(id(row), _NEW)
+            laid.rows[id(row)] = (row, plan, stands.copy())
+            if not plan.trail:
                 continue
-            table = row.__trail__
             place = "" if row is root else str(stands["id"])
-            for column in plan.inked:
-                value = stands[column.name]
-                if value is not None if before is None else value != before[column.name]:
-                    changes.append((table, place, column, value))
-        return changes
+            within = f"{plan.trail}.{place}." if place else f"{plan.trail}."
+            was = before.get
+            for name, personal in plan.words:
+                value = stands[name]
+                if value and value != was(name) and value != ERASED:
+                    texts.append(_inking(within + name, value, personal=personal))
+            if parts := [
+                begins + _said(value)
+                for name, begins, words in plan.plain
+                if (value := stands[name]) != was(name)
+                and not (words and value and value != ERASED)
+            ]:
+                said.setdefault(plan.trail, {})[place] = f"{{{','.join(parts)}}}"
+        texts += [_inking(n, words, personal=False) for n, words in act.texts.items() if words]
+        texts += [_inking(n, words, personal=True) for n, words in act.personal.items() if words]
+        body = []
+        if act.data:
+            body.append(f'"data":{plain_canonical(plain(act.data))}')
+        if said:
+            tables = (f'"{table}":{_braced(rows)}' for table, rows in sorted(said.items()))
+            body.append(f'"set":{{{",".join(tables)}}}')
+        if texts:
+            committed: dict[str, Plain] = {one.place: one.commitment for one in texts}
+            body.append(f'"texts":{plain_canonical(committed)}')
+        return f"{{{','.join(body)}}}"
 
     def _number(self, row: object, plan: _Plan) -> None:
-        if isinstance(row, Trailed):
+        if plan.trail:
             stands = vars(row)
             if stands.get("id") is None:
                 stands["id"] = self._ids.next(plan.table)
 
 
+_NEW: tuple[None, None, dict[str, Any]] = (None, None, {})
+
+
+def _rows(root: Any) -> list[Any]:
+    stands = vars(root)
+    rows = [root]
+    for name, _ in _plan(type(root)).below:
+        if name in stands:
+            rows += stands[name]
+    return rows
+
+
 def _fill(row: object) -> None:
     """Set what the flush would set."""
-    stands = vars(row)
-    for key, default in _plan(type(row)).defaults:
-        if key not in stands:
-            stands[key] = default
+    stands, defaults = vars(row), _plan(type(row)).defaults
+    for key in defaults.keys() - stands.keys():
+        stands[key] = defaults[key]
+
+
+def _refuse_unwritable(act: Act, rows: list[Any]) -> None:
+    # All words at once; where something is wrong, the act finds out with which.
+    words = "".join([v for row in rows for v in vars(row).values() if isinstance(v, str)])
+    trailed = () if is_writable(words) else (row for row in rows if isinstance(row, Trailed))
+    act.refuse_unwritable(trailed)
+
+
+def _said(value: object) -> str:
+    """A column's value as it stands in a payload."""
+    if isinstance(value, str):
+        return encode_basestring(value)
+    if value is False:
+        return "false"
+    if value is True:
+        return "true"
+    return quick(plain(value))
+
+
+def _braced(rows: dict[str, str]) -> str:
+    return "{" + ",".join(f'"{place}":{words}' for place, words in sorted(rows.items())) + "}"
 
 
 def _of(cls: type[Base]) -> Table:
@@ -287,33 +345,58 @@ def _of(cls: type[Base]) -> Table:
 
 
 _ENTRY, _TEXT, _OUTBOX = _of(Entry), _of(EntryText), _of(Outbox)
+_fields_of = itemgetter(*FIELDS)
+_SAID = ("entry_id", "topic", "lane", "run_at", "created_at")
 _WAITING = {
     column.name: None if column.default is None else column.default.arg  # type: ignore[attr-defined]
     for column in _OUTBOX.columns
-    if not column.primary_key
+    if not column.primary_key and column.name not in _SAID
 }
 
 
-def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+@cache
+def _places() -> dict[str, int]:
+    """Of the tables, where each comes after those it refers to."""
+    return {table.name: place for place, table in enumerate(Base.metadata.sorted_tables)}
+
+
+def insert_rows(
+    connection: Connection, table: Table, names: Sequence[str], rows: list[tuple[Any, ...]]
+) -> None:
     """As the driver takes them: the compiler's handling of each value would cost as much as all
-    the rest. All rows name the same columns in the same order."""
-    dialect = connection.dialect
-    names = list(rows[0])
-    compiled = insert(table).inline().compile(dialect=dialect, column_keys=names)
-    binding = []
-    for name in names:
-        impl = table.columns[name].type.dialect_impl(dialect)
-        if (bind := impl.bind_processor(dialect)) is not None:
-            # The rows of a batch share most of their moments.
-            binding.append((name, lru_cache(1000)(bind) if isinstance(impl, Moment) else bind))
-    for row in rows:
-        for name, bind in binding:
-            row[name] = bind(row[name])
-    places = compiled.positiontup
-    if places is None:
-        connection.exec_driver_sql(str(compiled), rows)
-    else:
-        connection.exec_driver_sql(str(compiled), [*map(itemgetter(*places), rows)])
+    the rest. `names`: of the columns, as they stand in each row."""
+    if not rows:
+        return
+    statement, taken = _prepared(connection.dialect, table, tuple(names))
+    columns = list(zip(*rows, strict=True))
+    bound = (columns[n] if bind is None else map(bind, columns[n]) for n, bind in taken)
+    connection.exec_driver_sql(statement, list(zip(*bound, strict=True)))
+
+
+_NAMED = re.compile(r"%\((\w+)\)s")
+
+_Taken = list[tuple[int, Callable[[Any], Any] | None]]
+"""For each mark of a statement: where its value stands in a row, and what makes it the engine's."""
+
+_statements: dict[tuple[str, str, tuple[str, ...]], tuple[str, _Taken]] = {}
+
+
+def _prepared(dialect: Dialect, table: Table, names: tuple[str, ...]) -> tuple[str, _Taken]:
+    key = (dialect.name, table.name, names)
+    if key not in _statements:
+        compiled = insert(table).inline().compile(dialect=dialect, column_keys=names)
+        order = compiled.positiontup or _NAMED.findall(str(compiled))
+        taken = [(names.index(name), _bind(dialect, table.columns[name].type)) for name in order]
+        _statements[key] = (_NAMED.sub("%s", str(compiled)), taken)
+    return _statements[key]
+
+
+def _bind(dialect: Dialect, of: TypeEngine[Any]) -> Callable[[Any], Any] | None:
+    impl = of.dialect_impl(dialect)
+    bind = impl.bind_processor(dialect)
+    # The rows of a batch share most of their moments.
+    alike = bind is not None and isinstance(impl, Moment | Boolean | Date)
+    return lru_cache(1000)(bind) if bind is not None and alike else bind
 
 
 @contextmanager

@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 import rfc8785
 
@@ -53,7 +54,13 @@ def moment_text(at: datetime) -> str:
     """UTC to the microsecond: 2026-11-20T01:30:00.000000Z. Raises ValueError without a zone."""
     if at.tzinfo is None:
         raise ValueError("a moment needs its zone")
-    return at.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    return _of_utc(at if at.tzinfo is UTC else at.astimezone(UTC))
+
+
+@lru_cache(maxsize=1024)
+def _of_utc(at: datetime) -> str:
+    # An act says its own moment a dozen times.
+    return at.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def plain(value: object) -> Plain:

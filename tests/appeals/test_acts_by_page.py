@@ -11,8 +11,10 @@ from sqlalchemy import select
 
 from cast import Cast
 from ledger.appeals.acts import ACTS
+from ledger.appeals.intake import Registration
 from ledger.appeals.models import Appeal
-from ledger.db import db
+from ledger.catalogue.queries import catalogue
+from ledger.db import db, writing
 from ledger.trail.models import Entry
 
 FRAGMENT = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -109,6 +111,7 @@ OTHERS: list[tuple[str, str, str, dict[str, Any], str]] = [
     ("accepted", "zhou", "assign", {"unit": True}, "assigned"),
     ("accepted", "zhou", "hold", {"reason": "等外省", "hold_review_on": True}, "held"),
     ("assigned", "zhou", "recall", {"reason": "交办有误"}, "accepted"),
+    ("assigned", "zhou", "set-due", {"due_at": True, "reason": "等外省回复"}, "assigned"),
     ("answered", "zhou", "review-and-call-back", CALL, "confirmed"),
     ("reviewed", "tang", "attempt", {"way": "phone", "words": "无人接听"}, "reviewed"),
     ("reviewed", "lin", "call-back", {"way": "phone", "reached": "no"}, "reviewed"),
@@ -134,6 +137,8 @@ def _by_its_form(
         typed.update(acceptance(cast))
     if typed.pop("unit", False):
         typed["unit_id"] = cast.units["bureau"]
+    if "due_at" in typed:
+        typed["due_at"] = (datetime.now(UTC) + timedelta(days=40)).strftime("%Y-%m-%dT09:30")
     if "hold_review_on" in typed:
         typed["hold_review_on"] = (datetime.now(UTC) + timedelta(days=7)).date().isoformat()
     drawn = cast.client(who).get(f"/appeals/{number}/{act}", headers=FRAGMENT)
@@ -148,6 +153,51 @@ def _by_its_form(
     assert 'hx-swap-oob="innerHTML:#alerts"' in html
     assert response.headers["HX-Replace-Url"] == f"/appeals/{number}"
     assert state_of(cast, number) == then
+
+
+def test_the_office_endorses_what_the_duty_officer_did(cast: Cast) -> None:
+    """It is asked of nobody else, and of nothing else."""
+    offered = 'id="act-endorse"'
+    by_day = cast.reach("assigned")
+    assert offered not in cast.client("zhou").get(f"/appeals/{by_day}").get_data(as_text=True)
+    assert post(cast, "zhou", by_day, "endorse").status_code == 409
+    number = _by_night(cast)
+    assert offered not in cast.client("chen").get(f"/appeals/{number}").get_data(as_text=True)
+    assert offered in cast.client("zhou").get(f"/appeals/{number}").get_data(as_text=True)
+    assert post(cast, "zhou", number, "endorse", note="同意").status_code == 303
+    html = cast.client("zhou").get(f"/appeals/{number}").get_data(as_text=True)
+    assert "追认意见" in html and offered not in html
+
+
+def _by_night(cast: Cast) -> str:
+    """A critical one that the duty officer accepted and handed off."""
+    at = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
+    with cast.app.app_context(), writing():
+        known = Registration(
+            "寻乌县顺达物流有限公司", "货车被劝返，鲜活货物滞留。", "visit", at, urgency="critical",
+            phone_given="none",
+        )  # fmt: skip
+        hand: dict[str, Any] = {"by": cast.actor("zhao", at), "at": at}
+        appeal = Appeal.register(known, office=cast.unit("office"), **hand)
+        category = next(iter(catalogue().categories))
+        appeal.accept(category_id=category, urgency="critical", **hand)
+        appeal.assign(cast.unit("bureau"), **hand)
+        db.session.commit()
+        return appeal.number
+
+
+def test_a_due_time_set_anew_is_told_beside_the_one_before(cast: Cast) -> None:
+    number = cast.reach("assigned")
+    for year, said in (("2020", "必须晚于现在"), ("2099", "不能晚于")):
+        typed = {"due_at": f"{year}-12-01T09:30", "reason": "核定"}
+        refused = post(cast, "zhou", number, "set-due", **typed)
+        assert refused.status_code == 422
+        assert said in refused.get_data(as_text=True)
+    day = (datetime.now(UTC) + timedelta(days=40)).date()
+    typed = {"due_at": f"{day}T09:30", "reason": "等外省回复"}
+    assert post(cast, "zhou", number, "set-due", **typed).status_code == 303
+    html = cast.client("chen").get(f"/appeals/{number}").get_data(as_text=True)
+    assert f"{day} 09:30" in html and "核定理由" in html
 
 
 def test_upholding_by_its_form(cast: Cast) -> None:
