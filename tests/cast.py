@@ -225,6 +225,19 @@ def _first_reason(kind: str) -> str:
     return next(code for k, code in catalogue().reasons if k == kind)
 
 
+def met_cast(app: Flask) -> Cast:
+    """The cast that was laid on this ledger."""
+    keys = {unit[0]: key for key, unit in UNITS.items()}
+    with app.app_context():
+        units = db.session.execute(select(Unit.code, Unit.id).where(Unit.code.in_(keys)))
+        people = db.session.execute(select(Person.username, Person.id))
+        found = Cast(app)
+        found.units.update((keys[unit.code], unit.id) for unit in units)
+        found.people.update((person.username, person.id) for person in people)
+        db.session.remove()
+    return found
+
+
 def lay_cast(app: Flask) -> Cast:
     """Units and persons of the cast, on a ledger that `ledger db upgrade` has laid."""
     cast = Cast(app)

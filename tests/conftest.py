@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 
 import engines
-from cast import Cast, lay_cast
+from cast import Cast, met_cast
 from ledger.db import db
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -22,8 +22,8 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def database_url(engine: str, tmp_path: Path) -> Iterator[str]:
-    url = engines.fresh(engine, tmp_path)
+def database_url(engine: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    url = engines.fresh(engine, tmp_path, people="cast" in request.fixturenames)
     yield url
     if engine == "postgresql":
         engines.drop_postgres_database(url)
@@ -31,8 +31,8 @@ def database_url(engine: str, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
-    """The application on a laid ledger without persons. No context stays open: requests would
-    share it, and with it who is signed in."""
+    """The application on a laid ledger, without persons where no cast is asked for. No context
+    stays open: requests would share it, and with it who is signed in."""
     app = engines.application(database_url, tmp_path)
     yield app
     with app.app_context():
@@ -42,7 +42,7 @@ def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
 
 @pytest.fixture
 def cast(app: Flask) -> Cast:
-    return lay_cast(app)
+    return met_cast(app)
 
 
 @pytest.fixture

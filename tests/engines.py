@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 from flask import Flask
 
+from cast import lay_cast
 from ledger import create_app
 from ledger.config import Config, load
 from ledger.db import Base, db, writing
@@ -90,7 +91,7 @@ def drop_postgres_database(url: str) -> None:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A laid ledger without persons or appeals, to copy."""
+    """A laid ledger without appeals, to copy."""
 
     url: str
 
@@ -100,8 +101,9 @@ class Prepared:
 
 
 @cache
-def prepared(engine: str) -> Prepared:
-    home = scratch() / f"prepared-{engine}"
+def prepared(engine: str, people: bool = False) -> Prepared:
+    """Without persons, or with the `people` of the cast."""
+    home = scratch() / f"prepared-{engine}{'-people' * people}"
     home.mkdir()
     url = f"sqlite:///{home / 'ledger.db'}" if engine == "sqlite" else new_postgres_database()
     app = create_app(settings_for(url, home))
@@ -114,6 +116,9 @@ def prepared(engine: str) -> Prepared:
             lay(at)
             db.session.commit()
         db.session.remove()
+    if people:
+        lay_cast(app)
+    with app.app_context():
         if engine == "sqlite":
             with db.engine.connect() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -121,9 +126,9 @@ def prepared(engine: str) -> Prepared:
     return Prepared(url)
 
 
-def fresh(engine: str, data_dir: Path) -> str:
+def fresh(engine: str, data_dir: Path, people: bool = False) -> str:
     """URL of a copy of the prepared ledger."""
-    ready = prepared(engine)
+    ready = prepared(engine, people)
     if engine == "sqlite":
         target = data_dir / "ledger.db"
         shutil.copyfile(ready.url.removeprefix("sqlite:///"), target)
