@@ -84,6 +84,8 @@ class Line:
     """Time of a request against that of the smallest ledger in this run."""
     queries: int | None = None
     visited: int | None = None
+    anew: int | None = None
+    """Rows visited where something was written since the last request."""
     cpu_ms: float | None = None
 
 
@@ -382,6 +384,7 @@ def lines_of(site: Site, smallest: Site) -> list[Line]:
                 growth=growth,
                 queries=counted.queries if counted else None,
                 visited=counted.visited if counted else None,
+                anew=counted.anew if counted else None,
                 cpu_ms=counted.cpu_ms if counted else None,
             )
         )
@@ -414,17 +417,18 @@ def table(engine: str, site: Site, lines: list[Line]) -> str:
     steps = "steps" if engine == "sqlite" else "rows"
     head = (
         f"{'':42}{'rate/s':>8}{'p50':>8}{'p95':>8}{'max':>8}{'ratio':>7}{'growth':>7}"
-        f"{'queries':>8}{steps:>9}{'cpu':>7}"
+        f"{'queries':>8}{steps:>9}{'anew':>9}{'cpu':>7}"
     )
     out = [f"\n{engine}, {site.count:,} appeals (ms; ratio to the limit's rate)", head]
     for line in lines:
         growth = f"{line.growth:.2f}" if line.growth is not None else ""
         queries = str(line.queries) if line.queries is not None else ""
         visited = f"{line.visited:,}" if line.visited is not None else ""
+        anew = f"{line.anew:,}" if line.anew is not None else ""
         cpu = f"{line.cpu_ms:.1f}" if line.cpu_ms is not None else ""
         out.append(
             f"{line.name:42}{line.rate:8.0f}{line.p50:8.1f}{line.p95:8.1f}{line.max:8.0f}"
-            f"{line.ratio:7.2f}{growth:>7}{queries:>8}{visited:>9}{cpu:>7}  {line.bar}"
+            f"{line.ratio:7.2f}{growth:>7}{queries:>8}{visited:>9}{anew:>9}{cpu:>7}  {line.bar}"
         )
     total = sum(site.memory.values())
     parts = ", ".join(f"{name} {kib // 1024}" for name, kib in site.memory.items())

@@ -31,6 +31,8 @@ class Visit:
     queries: int
     visited: int
     """Rows on PostgreSQL, steps of the virtual machine on SQLite."""
+    anew: int
+    """The same where something was written since, and nothing read is kept."""
     cpu_ms: float
     """Processor time of a warm request, both of Python and of SQLite; without a server."""
 
@@ -93,6 +95,15 @@ def visit(app: Flask, browser: FlaskClient, path: str, times: int = 10) -> Visit
     for _ in range(times):
         browser.get(path)
     cpu = (time.process_time() - begun) / times
+    status, queries, visited = _counted(app, browser, path)
+    with app.app_context():
+        db.engine.dispose()  # and with the connections whatever they keep
+    _, _, anew = _counted(app, browser, path)
+    return Visit(status, queries, visited, anew, cpu * 1000)
+
+
+def _counted(app: Flask, browser: FlaskClient, path: str) -> tuple[int, int, int]:
+    """Status, queries and rows of one request."""
     counter = _Counter()
     with _counting(app, counter):
         status = browser.get(path).status_code
@@ -101,7 +112,7 @@ def visit(app: Flask, browser: FlaskClient, path: str, times: int = 10) -> Visit
         sqlite = db.engine.dialect.name == "sqlite"
         visited = counter.steps if sqlite else sum(_rows(s, p) for s, p in queries)
         db.session.remove()
-    return Visit(status, len(queries), visited, cpu * 1000)
+    return status, len(queries), visited
 
 
 def _rows(statement: str, parameters: Any) -> int:
