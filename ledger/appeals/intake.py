@@ -28,7 +28,7 @@ QUERY_CODE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 """No characters that are mistaken for one another when read aloud."""
 
 
-@dataclass(frozen=True)
+@dataclass  # frozen, each field would be set at three times the cost
 class Registration:
     """What is known of an appeal when it is logged. Moments carry their zone."""
 
@@ -148,8 +148,8 @@ class Intake(AppealRecord):
         with appeal.act("register", by=by, at=at, happened_at=happened_at) as act:
             act.begin_stream()
             # Also where there are none: what was never set would be read back.
-            appeal.attachments = list(attachments)
-            appeal.external_orders = list(external_orders)
+            appeal.add("attachments", attachments)
+            appeal.add("external_orders", external_orders)
             if act.seat is not None:
                 appeal.registrar_unit_id = act.seat.unit_id
             appeal.start_clock("accept", at, "登记")

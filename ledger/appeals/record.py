@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from sqlalchemy import Boolean, ForeignKey, Integer, String, Text, inspect, select
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm.attributes import init_collection
+from sqlalchemy.orm.collections import collection_adapter
 
 from ..catalogue.queries import catalogue
 from ..config import SHANGHAI
@@ -244,6 +246,17 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
 
         return region_short(region_code) or region_code
 
+    def add(self, name: str, rows: Iterable[Base]) -> None:
+        """To one of its lists. An appeal that is in no session keeps no history of them: it is
+        being gathered (trail.bulk)."""
+        if not inspect(self).transient:
+            getattr(self, name).extend(rows)
+            return
+        standing = vars(self).get(name)
+        adapter = init_collection(self, name) if standing is None else collection_adapter(standing)
+        for row in rows:
+            adapter.append_without_event(row)
+
     def _derive(self, **values: object) -> None:
         """Set derived columns: of a new row without a history, which nobody asks for."""
         if inspect(self).persistent:
@@ -278,7 +291,7 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
                 if row.plate not in wanted:
                     self.plate_rows.remove(row)
             standing = {row.plate for row in self.plate_rows}
-            self.plate_rows += [AppealPlate(plate=p) for p in wanted if p not in standing]
+            self.add("plate_rows", (AppealPlate(plate=p) for p in wanted if p not in standing))
 
     def unwritable(self, place: str) -> Invalid:
         return Invalid(place.rpartition(".")[2], "含有无法保存的字符，请删去后再提交")
@@ -359,8 +372,10 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
 
     def _category_path(self) -> tuple[str, ...]:
         """POLICY first where it waits for a policy or another region, then the codes downwards."""
+        if self.category_id is None:
+            return (POLICY,) if self.cross_region else ()
         tree = catalogue().categories
-        found = tree.get(self.category_id or 0)
+        found = tree.get(self.category_id)
         policy = self.cross_region or bool(found and found.policy)
         codes: list[str] = []
         while found is not None:
@@ -412,7 +427,7 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
             provisional=due.provisional,
             ended_as="",
         )
-        self.deadlines.append(deadline)
+        self.add("deadlines", [deadline])
         return deadline
 
     def end_clocks(

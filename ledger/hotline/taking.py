@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select
 
 from .. import sheets
 from ..appeals.models import Appeal
@@ -86,23 +86,24 @@ class Orders:
         return understand(row)
 
     def known(self, items: Sequence[Order]) -> dict[str, Standing]:
-        keys = {(self.source, order.number, order.sub_number): order.key for order in items}
+        keys = {(order.number, order.sub_number): order.key for order in items}
         if not keys:
             return {}
-        found = db.session.scalars(
-            select(ExternalOrder).where(
-                tuple_(
-                    ExternalOrder.source_system,
-                    ExternalOrder.order_number,
-                    ExternalOrder.sub_number,
-                ).in_(sorted(keys))
+        found = db.session.execute(
+            select(
+                ExternalOrder.order_number,
+                ExternalOrder.sub_number,
+                ExternalOrder.matter_digest,
+                ExternalOrder.appeal_id,
+            ).where(
+                ExternalOrder.source_system == self.source,
+                ExternalOrder.order_number.in_(sorted({number for number, _ in keys})),
             )
         )
         return {
-            keys[(o.source_system, o.order_number, o.sub_number)]: Standing(
-                o.matter_digest, o.appeal_id
-            )
-            for o in found
+            keys[number, sub]: Standing(matter, appeal_id)
+            for number, sub, matter, appeal_id in found
+            if (number, sub) in keys
         }
 
     def prepare(self, items: Sequence[Order]) -> None:

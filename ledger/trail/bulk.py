@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache, lru_cache
 from itertools import count
 from json.encoder import encode_basestring
@@ -47,7 +48,16 @@ from .act import (
     columns_of,
     is_writable,
 )
-from .canonical import FIELDS, Plain, entry_hash, first_prev, plain, plain_canonical, quick
+from .canonical import (
+    FIELDS,
+    Plain,
+    entry_hash,
+    first_prev,
+    moment_text,
+    plain,
+    plain_canonical,
+    quick,
+)
 from .models import ERASED, HELD_SERIALS, Entry, EntryText, keep_serials, ledger_id
 
 
@@ -202,7 +212,8 @@ class Gathering:
         laid = self._laid.get(id(root)) or _Laid(root)
         rows = _rows(root)
         for row in rows:
-            _fill(row)
+            if id(row) not in laid.rows:
+                _fill(row)
         _refuse_unwritable(act, rows)
         root.settle(act.at)
         seq = root.version = (root.version or 0) + 1
@@ -249,9 +260,10 @@ class Gathering:
         self._number(root, plan)
         for name, key in plan.below:
             for row in vars(root).get(name, ()):
-                _fill(row)
-                vars(row)[key] = root.id
-                self._number(row, _plan(type(row)))
+                if id(row) not in laid.rows:
+                    _fill(row)  # one that settling has added
+                    vars(row)[key] = root.id
+                    self._number(row, _plan(type(row)))
         said: dict[str, dict[str, str]] = {}
         for row in _rows(root):
             plan = _plan(type(row))
@@ -331,6 +343,8 @@ def _said(value: object) -> str:
         return "false"
     if value is True:
         return "true"
+    if isinstance(value, datetime):
+        return f'"{moment_text(value)}"'
     return quick(plain(value))
 
 

@@ -112,7 +112,8 @@ def quick(body: object) -> str:
 
 def entry_hash(fields: Mapping[str, object]) -> str:
     """Hash of an entry from its FIELDS (moments as datetimes or as canonical text), in hex."""
-    return plain_hash({name: plain(fields[name]) for name in FIELDS})
+    # Most are words, which are plain as they stand.
+    return plain_hash({n: v if isinstance(v := fields[n], str) else plain(v) for n in FIELDS})
 
 
 def plain_hash(body: Mapping[str, Plain]) -> str:
