@@ -12,6 +12,7 @@ supervisor is to say once the web answers comes by its standard input.
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import signal
 import socket
@@ -201,7 +202,13 @@ def load_app(root: str) -> Any:
 
     die_with_parent(signal.SIGKILL)
     sys.path.insert(0, root)
-    return importlib.import_module("wsgi").app
+    app = importlib.import_module("wsgi").app
+    # What stands now stands as long as the process; of a request's own objects hardly any form
+    # rings. Looking through all of them every 700 took a tenth of a request's time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
+    return app
 
 
 _LOGS: dict[str, Any] = {
