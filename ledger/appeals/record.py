@@ -252,7 +252,9 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         if not inspect(self).transient:
             getattr(self, name).extend(rows)
             return
-        standing = vars(self).get(name)
+        rows, standing = list(rows), vars(self).get(name)
+        if not rows:
+            return
         adapter = init_collection(self, name) if standing is None else collection_adapter(standing)
         for row in rows:
             adapter.append_without_event(row)

@@ -24,6 +24,7 @@ from sqlalchemy import (
     Connection,
     Date,
     Dialect,
+    String,
     Table,
     func,
     insert,
@@ -65,6 +66,9 @@ class Ungathered(Exception):
     """A row failed after an act of its own was gathered: the batch has to go row by row."""
 
 
+_Alike = Callable[[dict[str, Any]], Sequence[str]]
+
+
 @dataclass(frozen=True)
 class _Plan:
     """How rows of a class are read without a flush."""
@@ -79,6 +83,10 @@ class _Plan:
     values: Callable[[dict[str, Any]], tuple[Any, ...]]
     plain: tuple[tuple[str, str, bool], ...]
     """In the order of a payload: a column, how it begins there, and whether it holds words."""
+    alike: _Alike
+    """What a payload says of a new row in the columns that many have alike."""
+    others: tuple[tuple[str, str, bool], ...]
+    """Of `plain`, the columns that are told of a new row besides."""
     words: tuple[tuple[str, bool], ...]
     """In the order of the columns: those of words, and whether they are personal."""
     above: tuple[tuple[str, str, str], ...]
@@ -123,16 +131,21 @@ def _planned(cls: type[Base]) -> _Plan:
         elif relation.direction is RelationshipDirection.ONETOMANY:
             below.append((relation.key, other))
     inked = columns_of(cls) if issubclass(cls, Trailed) else ()
+    told = tuple(
+        (column.name, f'"{column.name}":', column.kind != "plain")
+        for column in sorted(inked, key=lambda column: column.name)
+    )
+    few = {key for key, column in attributes if _has_few_values(column.type)}
+    alike = tuple((name, begins) for name, begins, words in told if name in few and not words)
     return _Plan(
         table=table,
         trail=cls.__trail__ if issubclass(cls, Trailed) else "",
         defaults=defaults,
         names=tuple(column.name for _, column in attributes),
         values=itemgetter(*(key for key, _ in attributes)),
-        plain=tuple(
-            (column.name, f'"{column.name}":', column.kind != "plain")
-            for column in sorted(inked, key=lambda column: column.name)
-        ),
+        plain=told,
+        alike=_alike(alike),
+        others=tuple(one for one in told if one[:2] not in alike),
         words=tuple((c.name, c.kind == "personal") for c in inked if c.kind != "plain"),
         above=tuple(above),
         below=tuple(below),
@@ -278,16 +291,20 @@ class Gathering:
             place = "" if row is root else str(stands["id"])
             within = f"{plan.trail}.{place}." if place else f"{plan.trail}."
             was = before.get
+            # Of a new row nothing stood before.
+            told, parts = (plan.plain, []) if before else (plan.others, [*plan.alike(stands)])
             for name, personal in plan.words:
                 value = stands[name]
                 if value and value != was(name) and value != ERASED:
                     texts.append(_inking(within + name, value, personal=personal))
-            if parts := [
+            parts += [
                 begins + _said(value)
-                for name, begins, words in plan.plain
+                for name, begins, words in told
                 if (value := stands[name]) != was(name)
                 and not (words and value and value != ERASED)
-            ]:
+            ]
+            if parts:
+                parts.sort()
                 said.setdefault(plan.trail, {})[place] = f"{{{','.join(parts)}}}"
         texts += [_inking(n, words, personal=False) for n, words in act.texts.items() if words]
         texts += [_inking(n, words, personal=True) for n, words in act.personal.items() if words]
@@ -346,6 +363,23 @@ def _said(value: object) -> str:
     if isinstance(value, datetime):
         return f'"{moment_text(value)}"'
     return quick(plain(value))
+
+
+def _alike(columns: tuple[tuple[str, str], ...]) -> _Alike:
+    """Words a set of values once, and not for every row that has the same."""
+
+    @lru_cache(maxsize=512, typed=True)
+    def tell(*values: object) -> list[str]:
+        told = zip(columns, values, strict=True)
+        return [begins + _said(value) for (_, begins), value in told if value is not None]
+
+    names = [name for name, _ in columns]
+    return lambda stands: tell(*map(stands.__getitem__, names))
+
+
+def _has_few_values(of: TypeEngine[Any]) -> bool:
+    """Flags and codes; all else is as various as the rows."""
+    return isinstance(of, Boolean) or (isinstance(of, String) and (of.length or 100) <= 40)
 
 
 def _braced(rows: dict[str, str]) -> str:
