@@ -6,7 +6,7 @@ belong to; models.py puts them together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
@@ -208,15 +208,22 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     def settle(self, at: datetime) -> None:
         """Derived columns, and for a new row its number: the last thing before it is written."""
         lead, running = self.lead, self.main_clock()
-        self._derive(
-            is_open=self.state in OPEN,
-            lead_signed=lead is not None and lead.is_signed,
-            due_at=running.due_at if running else NEVER,
-            warn_at=running.warn_at if running else NEVER,
-            due_spec=running.spec if running else "",
-            due_stage=running.stage if running else "",
-        )
-        self._settle_indexes()
+        derived = {
+            "is_open": self.state in OPEN,
+            "lead_signed": lead is not None and lead.is_signed,
+            "due_at": running.due_at if running else NEVER,
+            "warn_at": running.warn_at if running else NEVER,
+            "due_spec": running.spec if running else "",
+            "due_stage": running.stage if running else "",
+            **self._phone_indexes(),
+        }
+        if inspect(self).persistent:
+            for name, value in derived.items():
+                setattr(self, name, value)
+        else:
+            # There is no history to keep of what never was otherwise.
+            vars(self).update(derived)
+        self._settle_plates()
         self._index_due = indexing.is_due(self)
         self._sight_due = unit_sight.is_due(self)
         if self._sight_due and unit_sight.is_moved(self):
@@ -259,34 +266,31 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         for row in rows:
             adapter.append_without_event(row)
 
-    def _derive(self, **values: object) -> None:
-        """Set derived columns: of a new row without a history, which nobody asks for."""
-        if inspect(self).persistent:
-            for name, value in values.items():
-                setattr(self, name, value)
-        else:
-            vars(self).update(values)
-
-    def _settle_indexes(self) -> None:
-        ring, state = keyring(), inspect(self)
-        # A new row may have been filled without a history.
-        unmodified = state.unmodified if state.persistent else frozenset()
+    def _phone_indexes(self) -> dict[str, str | None]:
+        """Those that may have changed."""
+        ring, unmodified = keyring(), self._unmodified()
+        found: dict[str, str | None] = {}
         # What was erased by law is found by nothing any more.
         if "phone" not in unmodified:
-            number, tail = _standing(self.phone), ""
-            if number:
-                tail = phones.tail(number)
-            self._derive(
-                phone_index=ring.blind(number, phones.PHONE) if number else None,
-                phone_tail_index=ring.blind(tail, phones.PHONE_TAIL) if tail else None,
-            )
+            number = _standing(self.phone)
+            tail = phones.tail(number) if number else ""
+            found["phone_index"] = ring.blind(number, phones.PHONE) if number else None
+            found["phone_tail_index"] = ring.blind(tail, phones.PHONE_TAIL) if tail else None
         if "spot_phone" not in unmodified:
             spot = _standing(self.spot_phone)
-            self._derive(spot_phone_index=ring.blind(spot, phones.PHONE) if spot else None)
-        if "plates" in unmodified:
+            found["spot_phone_index"] = ring.blind(spot, phones.PHONE) if spot else None
+        return found
+
+    def _unmodified(self) -> Set[str]:
+        state = inspect(self)
+        # A new row may have been filled without a history.
+        return state.unmodified if state.persistent else frozenset()
+
+    def _settle_plates(self) -> None:
+        if "plates" in self._unmodified():
             return
         wanted = dict.fromkeys(_standing(self.plates).split())
-        if not wanted and not state.persistent and "plate_rows" not in state.dict:
+        if not wanted and not inspect(self).persistent and "plate_rows" not in vars(self):
             return
         if wanted.keys() != {row.plate for row in self.plate_rows}:
             for row in list(self.plate_rows):

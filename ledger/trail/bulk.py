@@ -362,6 +362,8 @@ def _said(value: object) -> str:
         return "true"
     if isinstance(value, datetime):
         return f'"{moment_text(value)}"'
+    if isinstance(value, int):
+        return str(plain(value))
     return quick(plain(value))
 
 
