@@ -1,9 +1,10 @@
 """Acts on new streams, written together: what makes an import of a hundred thousand rows bearable.
 
 Inside `gathering()` a verb that begins a stream runs as ever, and so do further verbs on it. Each
-act is read off as it ends, its entry worded and chained by the functions that Act itself uses;
-only the writing waits for the end, and is then one statement a table. What a verb does to rows
-that stand already is not gathered: the flush would refuse it, as it does everywhere.
+act is read off as it ends, and its entry worded and chained as Act does it, letter for letter
+(tests/hotline/test_bulk.py); only the writing waits for the end, and is then one statement a
+table. What a verb does to rows that stand already is not gathered: the flush would refuse it, as
+it does everywhere.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from ledger.db import db
 from ledger.firms.models import Firm
 from ledger.hotline.commands import import_orders
 from ledger.hotline.intake import Summary
+from ledger.hotline.orders import matter_digest
 from ledger.hotline.taking import take
 from ledger.people.actor import system
 from ledger.trail.models import Entry
@@ -205,3 +206,10 @@ def test_the_sample_as_opening_arrives_closed(cast: Cast, real_data: Path) -> No
     assert json.loads(result.stdout)["created"] == 120
     with cast.app.app_context():
         assert set(db.session.scalars(select(Appeal.state))) == {"closed"}
+
+
+def test_every_character_counts_alike_beside_any_other() -> None:
+    """Most texts are compared without being folded: the same must come of them as if they were.
+    The dot does not count, and has them folded."""
+    for code in (*range(0xD800), *range(0xE000, 0x10000)):
+        assert matter_digest("", chr(code)) == matter_digest("", f"{chr(code)}·"), hex(code)

@@ -94,3 +94,10 @@ def test_what_grows_by_folding_is_cut_too() -> None:
 
 def test_a_boundless_text_is_indexed_up_to_a_bound() -> None:
     assert len(tokens(["寻" * 200_000]).split()) <= MOST_INDEXED + 1
+
+
+def test_every_character_is_indexed_alike_beside_any_other() -> None:
+    """Most texts pass without being folded: the same must come of them as if they were."""
+    for code in (*range(0xD800), *range(0xE000, 0x10000)):
+        alone, beside = tokens([chr(code)]), tokens([f"{chr(code)} é"])
+        assert [*alone.split(), "é"] == beside.split(), hex(code)
