@@ -164,7 +164,9 @@ def rebuild(batch: int = BATCH) -> None:
             db.session.commit()
     with writing():
         given = select(Assignment.id).where(
-            Assignment.appeal_id == UnitSight.appeal_id, Assignment.unit_id == UnitSight.unit_id
+            Assignment.appeal_id == UnitSight.appeal_id,
+            # Found by its appeal, which has few: a unit may have a hundred thousand of them.
+            Assignment.unit_id + 0 == UnitSight.unit_id,
         )
         db.session.execute(
             delete(UnitSight).where(~given.exists()),
