@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import threading
 import time
 from collections import namedtuple
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
 
-from flask import Flask, current_app
+from flask import Flask, current_app, request
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
     ARRAY,
@@ -59,7 +60,8 @@ Id = BigInteger().with_variant(Integer, "sqlite")
 WRITE = "ledger_write"
 
 BEGAN = "ledger_began"
-"""Of a connection to SQLite: `changes_of` when its transaction began."""
+"""Of a connection to SQLite: how many rows it had ever changed, kept or rolled back, when its
+transaction began."""
 
 
 class Moment(TypeDecorator[datetime]):
@@ -238,7 +240,7 @@ class Reader:
         most: int,
         beside: Sequence[str] = (),
         version: InstrumentedAttribute[int] | None = None,
-        keep: int = 4000,
+        keep: int = 2000,
     ) -> None:
         """`columns`: the id first. `most` ids are asked for at once. `beside`: names of what is
         known of each row already. `version`: a column that is new with every change of the row;
@@ -332,6 +334,7 @@ def init_app(app: Flask, settings: Config) -> None:
     with app.app_context():
         if settings.is_sqlite:
             _prepare_sqlite(db.engine)
+            app.before_request(_give_way)
         else:
             _prepare_postgres(db.engine)
 
@@ -372,13 +375,24 @@ def _prepare_sqlite(engine: Engine) -> None:
     def _begin(connection: Connection) -> None:
         write = connection.get_execution_options().get(WRITE)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-        connection.info[BEGAN] = changes_of(connection)
+        raw: Any = connection.connection.driver_connection
+        connection.info[BEGAN] = raw.total_changes
 
 
-def changes_of(connection: Connection) -> int:
-    """How many rows a connection to SQLite has ever changed, kept or rolled back."""
-    raw: Any = connection.connection.driver_connection
-    return int(raw.total_changes)
+GIVE_WAY_SECONDS = 0.1
+_nobody_writes = threading.Event()
+"""In this process, holding the file lock."""
+_nobody_writes.set()
+
+
+def _give_way() -> None:
+    """Before a request that may write is looked at: let the thread that is writing finish first.
+
+    It has the lock that everybody waits for. Threads of one process take turns at the processor,
+    and what is read and checked beside it would make its time twice as long.
+    """
+    if request.method == "POST":
+        _nobody_writes.wait(GIVE_WAY_SECONDS)
 
 
 @contextmanager
@@ -396,6 +410,7 @@ def writing() -> Iterator[datetime]:
         if path != ":memory:":
             lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(lock, fcntl.LOCK_EX)
+            _nobody_writes.clear()
     try:
         db.session.connection(execution_options={WRITE: True})
         yield now()
@@ -406,4 +421,5 @@ def writing() -> Iterator[datetime]:
         # A no-op after a commit; otherwise nothing half-written stays.
         db.session.rollback()
         if lock is not None:
+            _nobody_writes.set()
             os.close(lock)

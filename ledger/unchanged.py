@@ -9,11 +9,11 @@ read. Nothing is kept across a change, whatever it was that changed.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from .db import BEGAN, WRITE, changes_of, db
+from .db import BEGAN, WRITE, db
 
 MOST = 256
 """Results that a connection keeps."""
@@ -47,8 +47,10 @@ def _edition(connection: Connection) -> Hashable:
     """Two equal ones of a connection see the same database; None where this transaction has itself
     written."""
     if connection.dialect.name == "sqlite":
-        (others,) = connection.exec_driver_sql("PRAGMA data_version").one()
-        changes = changes_of(connection)
+        # Of the driver itself: by way of the engine it takes longer than a row.
+        raw: Any = connection.connection.driver_connection
+        (others,) = raw.execute("PRAGMA data_version").fetchone()
+        changes = raw.total_changes
         return (others, changes) if changes == connection.info.get(BEGAN) else None
     seen, own = connection.exec_driver_sql(
         "SELECT pg_current_snapshot()::text, pg_current_xact_id_if_assigned()::text"

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from flask import make_response, render_template, request, url_for
+from flask import get_template_attribute, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup, escape
 from sqlalchemy import Row
@@ -23,14 +23,13 @@ from ..people.acting import current_actor
 from ..people.actor import Actor
 from ..people.directory import Directory, directory
 from ..people.regions import region_name
-from ..search import tokens
 from ..search.marks import mark, marked
 from ..web import NotFound, page_or_fragment, see_other, wants_fragment
 from . import help_views as _help_views  # hangs its pages
 from . import lifecycle
 from .cells import badge, time_left
 from .filters import ENTERED, LIGHTS, SORTS, VIEWS, Filters
-from .lines import HIDDEN, Line, Words, lines
+from .lines import Line, Words, lines
 from .pages import blueprint
 from .queries import Page, ledger_page, numbers_meant
 from .snippets import snippets
@@ -79,70 +78,61 @@ def _ledger(status: int = 200, *, typed: str = "", missed: str = "") -> Response
 
 def _cells(
     rows: Sequence[Row[Any]], at: datetime, filters: Filters, *, several: bool
-) -> list[tuple[str, ...]]:
-    """The rows as the template lays them out, every cell HTML already. What does not turn on the
-    hour is kept by the row's version: it is most of the page, and most of it was shown before."""
+) -> list[tuple[str, str, str]]:
+    """The rows as HTML: what stands before the time left, the time, and what stands after it. All
+    but the time is kept by the row's version: most of what is shown was shown before."""
     words = Words(at)
-    kept: dict[Any, tuple[str, ...]] = directory().keep(
-        ("ledger's cells", words.book.mark, words.year), dict
+    kept: dict[Any, tuple[str, str]] = directory().keep(
+        ("ledger's rows", words.book.mark, words.year), dict
     )
-    if len(kept) > 4000:
-        kept.clear()
-    hits = _hits(rows, filters.words) if filters.q else {}
-    cells: list[tuple[str, ...]] = []
-    for row in rows:
-        key = (row.id, row.version, row.knows)
-        lasting = kept.get(key)
-        if lasting is None:
-            lasting = kept[key] = _lasting(words.line(row, None))
-        url, label, title, shown, about, name, office, *others = lasting
-        label, shown, name, said = hits.get(row.id) or (label, shown, name, "")
-        time = words.time(row)
-        left = time_left(*time) if time[0] else ""
-        at_office = office if several else ""
-        cells.append((url, label, title, shown, said, about, name, at_office, *others, left))
-    return cells
-
-
-def _hits(rows: Sequence[Row[Any]], words: tokens.Words) -> dict[int, tuple[str, str, str, str]]:
-    """Label, title and appellant of each row with the hits marked, and the snippet of its content;
-    kept by the rows' versions, for the same word is looked for again, and page after page."""
-    kept: dict[Any, tuple[str, str, str, str]] = directory().keep(("ledger's hits",), dict)
     if len(kept) > 2000:
         kept.clear()
-    terms = words.terms
-    keys = {row.id: (row.id, row.version, row.knows, terms) for row in rows}
-    fresh = [row for row in rows if keys[row.id] not in kept]
-    told = snippets(fresh, words)
-    for row in fresh:
-        name = mark(row.appellant_name, terms) if row.knows else [(HIDDEN, False)]
-        label, title = mark(row.label, terms), mark(row.title, terms)
-        said = told.get(row.id, "")
-        kept[keys[row.id]] = (marked(label), marked(title), marked(name), said)
-    return {row.id: kept[keys[row.id]] for row in rows}
+    terms = filters.words.terms if filters.q else ()
+    keys = [(row.id, row.version, row.knows, several, terms) for row in rows]
+    fresh = [row for row, key in zip(rows, keys, strict=True) if key not in kept]
+    if fresh:
+        told = snippets(fresh, filters.words) if terms else {}
+        draw = get_template_attribute("appeals/index/row.html", "row")
+        for row in fresh:
+            cells = _lasting(words.line(row, None), row, terms, told.get(row.id, ""))
+            html = str(draw(**cells, several=several, time=_SLOT))
+            before, _, after = html.partition(_SLOT)
+            kept[row.id, row.version, row.knows, several, terms] = (before, after)
+    times = (words.time(row) for row in rows)
+    lefts = (time_left(*time) if time[0] else "" for time in times)
+    return [(kept[key][0], left, kept[key][1]) for key, left in zip(keys, lefts, strict=True)]
 
 
-def _lasting(line: Line) -> tuple[str, ...]:
+_SLOT = "\0"
+"""No text that is kept holds it."""
+
+
+def _lasting(line: Line, row: Row[Any], terms: Sequence[str], said: str) -> dict[str, str]:
     title, name = str(escape(line.title)), str(escape(line.appellant))
+    label, shown, called = _html(line.label), title, name
+    if terms:
+        label, shown = marked(mark(row.label, terms)), marked(mark(row.title, terms))
+        called = marked(mark(row.appellant_name, terms)) if row.knows else name
     urgency = _html(line.urgency)
     if line.urgency_tone:
         urgency = badge(line.urgency, line.urgency_tone)
-    return (
-        line.url,
-        _html(line.label),
-        title,
-        title,
-        ' class="none"' if line.hidden else f' title="{name}"',
-        name,
-        _html(line.office),
-        "".join(f" {badge(words, tone)}" for words, tone in line.marks),
-        _html(line.category or "待定"),
-        _html(line.unit or "—"),
-        badge(line.state, line.tone),
-        urgency,
-        line.registered_day,
-        line.registered,
-    )
+    return {
+        "url": line.url,
+        "label": label,
+        "title": title,
+        "title_shown": shown,
+        "said": said,
+        "about": ' class="none"' if line.hidden else f' title="{name}"',
+        "name": called,
+        "office": _html(line.office),
+        "marks": "".join(f" {badge(words, tone)}" for words, tone in line.marks),
+        "category": _html(line.category or "待定"),
+        "unit": _html(line.unit or "—"),
+        "state": badge(line.state, line.tone),
+        "urgency": urgency,
+        "day": line.registered_day,
+        "registered": line.registered,
+    }
 
 
 @lru_cache(maxsize=4096)

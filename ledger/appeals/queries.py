@@ -219,21 +219,27 @@ def ledger_page(
     `cursor` is "" for the first page, ">key~id" for what follows that row, "<key~id" for what
     comes before it; anything else reads as the first page.
     """
-    key, descending = sorted_by(filters)
-    direction, moment, last_id = _read_cursor(cursor)
-    backwards = direction == "<"
-    def read() -> tuple[Sequence[Any], int]:
-        if filters.sort == "entered" and filters.q:
-            return _searched(filters, actor, at, direction, last_id, size + 1)
-        bound = (direction, moment, last_id)
-        return _by_key(filters, actor, at, key, descending, bound, size + 1)
-
+    place = _read_cursor(cursor)
     if filters.light or filters.view:  # which turn on the hour
-        found, total = read()
+        return _page(actor, at, filters, place, size)
+    sight = sight_of(actor, at.astimezone(SHANGHAI).date())
+    asked = ("ledger's page", sight, filters, place, size, catalogue().mark)
+    return unchanged(asked, lambda: _page(actor, at, filters, place, size))
+
+
+Place = tuple[str, datetime | None, int]
+"""Of a cursor: direction, key and id; "", None and 0 for the first page."""
+
+
+def _page(actor: Actor, at: datetime, filters: Filters, place: Place, size: int) -> Page:
+    key, descending = sorted_by(filters)
+    direction, moment, last_id = place
+    backwards = direction == "<"
+    found: Sequence[Any]
+    if filters.sort == "entered" and filters.q:
+        found, total = _searched(filters, actor, at, direction, last_id, size + 1)
     else:
-        sight = sight_of(actor, at.astimezone(SHANGHAI).date())
-        asked = (sight, filters, direction, moment, last_id, size, catalogue().mark)
-        found, total = unchanged(("ledger's page", asked), read)
+        found, total = _by_key(filters, actor, at, key, descending, place, size + 1)
     more = len(found) > size
     rows = _read_lines(found[:size])
     if backwards:
@@ -261,7 +267,7 @@ def _by_key(
     at: datetime,
     key: Any,
     descending: bool,
-    bound: tuple[str, datetime | None, int],
+    bound: Place,
     size: int,
 ) -> tuple[Sequence[Any], int]:
     """(id, knows) of a page's rows, and how many there are in all."""
@@ -383,7 +389,7 @@ def _cursor(direction: str, row: Row[Any], key: str) -> str:
     return f"{direction}{getattr(row, key).isoformat()}~{row.id}"
 
 
-def _read_cursor(cursor: str) -> tuple[str, datetime | None, int]:
+def _read_cursor(cursor: str) -> Place:
     direction, rest = cursor[:1], cursor[1:]
     moment, _, last = rest.partition("~")
     try:
