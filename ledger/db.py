@@ -169,6 +169,7 @@ def now() -> datetime:
 IDLE_SECONDS = 5
 """After which a connection to PostgreSQL is tried before it is used."""
 _USED = "ledger_used"
+_WROTE = "ledger_wrote"
 
 _MARKS = "ledger_marks"
 
@@ -337,6 +338,7 @@ def init_app(app: Flask, settings: Config) -> None:
             app.before_request(_give_way)
         else:
             _prepare_postgres(db.engine)
+            app.teardown_appcontext(_end_reading)
 
 
 def _prepare_postgres(engine: Engine) -> None:
@@ -357,6 +359,36 @@ def _prepare_postgres(engine: Engine) -> None:
     @event.listens_for(engine, "checkin")
     def _checkin(_raw: Any, record: Any) -> None:
         record.info[_USED] = time.monotonic()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.info[_WROTE] = False
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def _execute(
+        connection: Connection, _cursor: object, statement: str, *_more: object
+    ) -> None:
+        if not statement.startswith(("SELECT", "WITH", "SET LOCAL")):
+            connection.info[_WROTE] = True
+
+
+def plan_once() -> None:
+    """Have the statements of this transaction planned once a connection, whatever their values.
+
+    For those whose shape leaves PostgreSQL no choice: it would plan them anew each time, which
+    takes longer than answering them.
+    """
+    if not is_sqlite():
+        db.session.connection().exec_driver_sql("SET LOCAL plan_cache_mode = force_generic_plan")
+
+
+def _end_reading(error: BaseException | None = None) -> None:
+    """End a transaction that has only read by a commit: after a rollback the driver forgets every
+    statement it had the server prepare, and planning a desk's takes as long as answering it."""
+    if error is not None or not db.session.registry.has() or not db.session().in_transaction():
+        return
+    if not db.session.connection().info.get(_WROTE, True) and not db.session.new:
+        db.session.commit()
 
 
 def _prepare_sqlite(engine: Engine) -> None:
@@ -403,7 +435,11 @@ def writing() -> Iterator[datetime]:
     begins IMMEDIATE. What is not committed inside is rolled back on leaving; the lock is held
     until then. Load rows again inside.
     """
-    db.session.rollback()
+    if is_sqlite():
+        db.session.rollback()
+    else:
+        _end_reading()
+        db.session.rollback()
     lock: int | None = None
     if is_sqlite():
         path = db.engine.url.database or ":memory:"

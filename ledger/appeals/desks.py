@@ -16,7 +16,7 @@ from sqlalchemy import Row, and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from ..config import SHANGHAI
-from ..db import config, db
+from ..db import config, db, plan_once
 from ..deadlines import clocks
 from ..deadlines.queries import caps_in_force, load_calendar
 from ..firms import phones
@@ -276,6 +276,7 @@ def _end(desk: Making) -> Desk | None:
 
 def desks_of(actor: Actor, at: datetime) -> list[Desk]:
     """One desk for each post, in the sequence of a working day's weight."""
+    plan_once()
     asker = Asker(actor, at)
     making: list[Making] = []
     offices = _by_unit(actor.seats_as("coordinator"))
