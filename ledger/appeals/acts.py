@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
-from ..catalogue.queries import catalogue
+from ..catalogue.queries import CategoryFacts, catalogue
 from ..config import SHANGHAI
 from ..deadlines.calendar import DAY
 from ..firms import names, phones
@@ -20,7 +20,7 @@ from ..people.directory import directory
 from ..people.models import Unit
 from ..web import Text, Tick
 from . import act_forms as forms
-from . import lifecycle, plates
+from . import assist_acts, lifecycle, plates
 from .attachment_views import Taken, to_rows
 from .intake import CORRECTABLE
 from .leaf import Leaf
@@ -140,11 +140,14 @@ AFTERWARDS: Mapping[str, str] = {"accept": "accepted", "review": "reviewed"}
 """Where a first verb leads, so that the table can be asked about the second beforehand."""
 
 
-def may(act: Act, appeal: Appeal | Leaf, facts: Facts, actor: Actor) -> Verdict:
-    """The table's answer for all the verbs of an act, one after the other."""
+def may(
+    act: Act, appeal: Appeal | Leaf, facts: Facts, actor: Actor, hand: int | None = None
+) -> Verdict:
+    """The table's answer for all the verbs of an act, one after the other; for the assignment
+    `hand` where one is chosen."""
     verdict = Verdict(200)
     for verb in act.verbs:
-        verdict = lifecycle.may(verb, facts, actor)
+        verdict = lifecycle.may(verb, facts, actor, hand)
         if not verdict:
             return verdict
         facts = replace(facts, state=AFTERWARDS.get(verb, facts.state))
@@ -170,12 +173,13 @@ def open_to(appeal: Appeal | Leaf, facts: Facts, actor: Actor) -> list[Act]:
     ]
 
 
-def next_of(acts: list[Act], appeal: Appeal | Leaf) -> Act | None:
+def next_of(acts: list[Act], drawing: Drawing) -> Act | None:
     """The one that moves the appeal on; None where nothing waits for this actor."""
     codes = {act.code: act for act in acts}
-    lead = appeal.lead
+    appeal = drawing.appeal
     wanted = list(NEXT)
-    if lead is not None and lead.contacted_at is not None:
+    mine = assist_acts.hand_of("contact", drawing) if "contact" in codes else None
+    if mine is not None and mine.contacted_at is not None:
         wanted.remove("contact")
     if appeal.details_asked:
         wanted.append("supplement")
@@ -221,9 +225,12 @@ def _prefill_acceptance(form: Any, drawing: Drawing) -> None:
 def _offer_units(form: Any, drawing: Drawing) -> None:
     region = directory().units[drawing.appeal.office_id].region_code
     day = drawing.at.astimezone(SHANGHAI).date()
-    form.unit_id.choices = directory().keep(
+    offered = directory().keep(
         ("units offered", region, day), lambda: _units_offered(region, day)
     )
+    for name in ("unit_id", "assist_ids"):
+        if name in form:
+            form[name].choices = offered
 
 
 def _units_offered(region: str, day: date) -> dict[str, list[tuple[str, str]]]:
@@ -243,17 +250,35 @@ def _units_offered(region: str, day: date) -> dict[str, list[tuple[str, str]]]:
 
 def usual_lead(drawing: Drawing) -> str:
     """The id of the unit that usually leads in the chosen category, '' for none."""
-    named = drawing.chosen.get("category_id", "")
-    wanted = int(named) if named.isdecimal() and len(named) < 18 else drawing.appeal.category_id
-    found = catalogue().categories.get(wanted or 0)
+    found = _category(drawing)
     return str(found.default_lead_id or "") if found else ""
 
 
+def usual_assists(drawing: Drawing) -> list[str]:
+    """The ids of the units that usually assist in the chosen category."""
+    found = _category(drawing)
+    return [str(one) for one in found.assist_ids] if found else []
+
+
+def _category(drawing: Drawing) -> CategoryFacts | None:
+    named = drawing.chosen.get("category_id", "")
+    wanted = int(named) if named.isdecimal() and len(named) < 18 else drawing.appeal.category_id
+    return catalogue().categories.get(wanted or 0)
+
+
 def _prefill_unit(form: Any, drawing: Drawing) -> None:
-    """The category's usual lead; without one, whoever is chosen already."""
+    """The category's usual lead and assists; without them, whoever is chosen already. What runs
+    on already is not handed out again."""
     offered = {str(choice.value) for choice in form.unit_id.iter_choices()}
     leads = (usual_lead(drawing), drawing.chosen.get("unit_id", ""))
     form.unit_id.data = next((lead for lead in leads if lead in offered), "")
+    assists = usual_assists(drawing) or getattr(drawing.chosen, "getlist", _none)("assist_ids")
+    out = {form.unit_id.data, *(str(a.unit_id) for a in drawing.appeal.assists if a.is_open)}
+    form.assist_ids.data = [one for one in assists if one in offered and one not in out]
+
+
+def _none(_name: str) -> list[str]:
+    return []
 
 
 def _on_kind(drawing: Drawing) -> tuple[Any, ...]:
@@ -264,7 +289,8 @@ def _on_kind(drawing: Drawing) -> tuple[Any, ...]:
 def _on_units(drawing: Drawing) -> tuple[Any, ...]:
     appeal = drawing.appeal
     day = drawing.at.astimezone(SHANGHAI).date()
-    return (appeal.category_id, appeal.office_id, day)
+    running = tuple(a.unit_id for a in appeal.assists if a.is_open)
+    return (appeal.category_id, appeal.office_id, day, running)
 
 
 def _on_both(drawing: Drawing) -> tuple[Any, ...]:
@@ -305,23 +331,40 @@ def _words_of_signing(drawing: Drawing) -> Mapping[str, str]:
     return {"handler_name": drawing.actor.name, "handler_phone": phone}
 
 
-def _offer_outcomes(form: Any, _drawing: Drawing) -> None:
+def _offer_answer(form: Any, drawing: Drawing) -> None:
+    """What an assist says goes to the lead, who tells the firm."""
+    _offer_hand_to_answer(form, drawing)
     form.outcome.choices = dict(catalogue().outcome_choices())
+    parts = {given.part for given in assist_acts.hands("answer", drawing)}
+    reply = form.public_reply
+    if parts - {"lead"}:
+        reply.validators = ()
+        reply.flags.required = None
+    if parts == {"assist"}:
+        reply.label.text, reply.description = "建议答复", "供主办单位答复企业时采用，可不填"
+
+
+_offer_hand_to_answer = assist_acts.offer_hand("answer")
 
 
 def _prefill_answer(form: Any, drawing: Drawing) -> None:
     """What was sent back is mended, not written anew."""
-    lead = drawing.appeal.lead
-    if lead is not None:
-        form.outcome.data = lead.outcome
-        form.account.data = lead.account
-        form.public_reply.data = lead.public_reply
-        form.evidence.data = lead.evidence
+    mine = assist_acts.hand_of("answer", drawing)
+    if mine is not None:
+        form.outcome.data = mine.outcome
+        form.account.data = mine.account
+        form.public_reply.data = mine.public_reply
+        form.evidence.data = mine.evidence
+        if "hand" in form:
+            form.hand.data = drawing.chosen.get("hand", "")
 
 
 def _on_answer(drawing: Drawing) -> tuple[Any, ...] | None:
-    lead = drawing.appeal.lead
-    return () if lead is None or (lead.answered_at is None and not lead.account) else None
+    mine = assist_acts.hand_of("answer", drawing)
+    if mine is not None and (mine.answered_at is not None or mine.account):
+        return None
+    is_assist = mine is not None and mine.part != "lead"
+    return (is_assist, *assist_acts.on_hand("answer")(drawing))
 
 
 def _offer_review(form: Any, drawing: Drawing) -> None:
@@ -429,6 +472,20 @@ def _assign(do: Doing) -> None:
         letter_number=form.letter_number.data or "",
         note=form.words.data or "",
         due_at=form.due_at.data,
+        assists=assist_acts.units_of(form),
+        assist_due_at=form.assist_due_at.data,
+        **do.hand_seen,
+    )
+
+
+def _change_lead(do: Doing) -> None:
+    form = do.form
+    do.appeal.change_lead(
+        _unit(form),
+        form.reason.data,
+        letter_number=form.letter_number.data or "",
+        note=form.words.data or "",
+        due_at=form.due_at.data,
         **do.hand_seen,
     )
 
@@ -445,7 +502,9 @@ def _endorse(do: Doing) -> None:
 
 
 def _set_due(do: Doing) -> None:
-    do.appeal.set_due(do.form.due_at.data, do.form.reason.data, **do.hand_seen)
+    form = do.form
+    assist = assist_acts.clock_of(form)
+    do.appeal.set_due(form.due_at.data, form.reason.data, assist=assist, **do.hand_seen)
 
 
 def _decline(do: Doing) -> None:
@@ -491,6 +550,7 @@ def _sign_for(do: Doing) -> None:
     do.appeal.sign_for(
         handler_name=form.handler_name.data or "",
         handler_phone=phones.normalise(form.handler_phone.data or "") or None,
+        hand=assist_acts.hand(form),
         **do.hand_seen,
     )
 
@@ -498,7 +558,11 @@ def _sign_for(do: Doing) -> None:
 def _contact(do: Doing) -> None:
     form = do.form
     do.appeal.contact(
-        form.way.data, form.words.data, happened_at=_happened(form), **do.hand
+        form.way.data,
+        form.words.data,
+        happened_at=_happened(form),
+        hand=assist_acts.hand(form),
+        **do.hand,
     )
 
 
@@ -509,6 +573,7 @@ def _progress(do: Doing) -> None:
         planned_at=form.planned_at.data,
         attachments=do.files(),
         happened_at=_happened(form),
+        hand=assist_acts.hand(form),
         **do.hand,
     )
 
@@ -518,9 +583,10 @@ def _answer(do: Doing) -> None:
     do.appeal.answer(
         form.outcome.data,
         form.account.data,
-        form.public_reply.data,
+        form.public_reply.data or "",
         evidence=form.evidence.data or "",
         attachments=do.files(),
+        hand=assist_acts.hand(form),
         **do.hand_seen,
     )
 
@@ -648,24 +714,29 @@ def _corrected(name: str, box: Any) -> object:
 
 _ROWS: tuple[Act, ...] = (
     Act("sign_for", "签收", ("sign_for",), forms.SignForm, _sign_for,
+        offer=assist_acts.offer_hand("sign_for"), depends=assist_acts.on_hand("sign_for"),
         prefill=_prefill_signing, words=_words_of_signing,
         fold=frozenset({"handler_name", "handler_phone"}), at_once=True),
     Act("accept_and_assign", "受理并交办", ("accept", "assign"), forms.AcceptAndAssignForm,
         _accept_and_assign, offer=_offer_both, prefill=_prefill_both, depends=_on_both,
-        fold=frozenset({"due_at", "letter_number"})),
+        fold=frozenset({"due_at", "assist_due_at", "letter_number"})),
     Act("accept", "受理", ("accept",), forms.AcceptForm, _accept,
         offer=_offer_categories, prefill=_prefill_acceptance, depends=_on_kind),
     Act("assign", "交办", ("assign",), forms.AssignForm, _assign,
-        offer=_offer_units, prefill=_prefill_unit, depends=_on_units),
+        offer=_offer_units, prefill=_prefill_unit, depends=_on_units,
+        fold=frozenset({"due_at", "assist_due_at", "letter_number"})),
     Act("endorse", "追认", ("endorse",), forms.EndorseForm, _endorse,
         hint="值班员受理并交办的特急诉求，由办公室追认；交办不当的，请收回后另行交办。",
         fold=frozenset({"note"}), at_once=True),
-    Act("contact", "联系企业", ("contact",), forms.ContactForm, _contact, done="已记录联系情况"),
+    Act("contact", "联系企业", ("contact",), forms.ContactForm, _contact,
+        offer=assist_acts.offer_hand("contact"), depends=assist_acts.on_hand("contact"),
+        done="已记录联系情况"),
     Act("progress", "阶段反馈", ("progress",), forms.ProgressForm, _progress,
+        offer=assist_acts.offer_hand("progress"), depends=assist_acts.on_hand("progress"),
         done="已提交阶段反馈", fold=frozenset({"happened_at"})),
     Act("answer", "办结反馈", ("answer",), forms.AnswerForm, _answer,
-        offer=_offer_outcomes, prefill=_prefill_answer, depends=_on_answer,
-        done="已提交办结反馈，待办公室审核"),
+        offer=_offer_answer, prefill=_prefill_answer, depends=_on_answer,
+        done="已提交反馈"),
     Act("review", "审核通过", ("review",), forms.ReviewForm, _review,
         offer=_offer_review, prefill=_prefill_review, depends=_on_review,
         words=_words_of_review),
@@ -701,13 +772,33 @@ _ROWS: tuple[Act, ...] = (
     Act("correct", "更正", ("correct",), forms.CorrectForm, _correct,
         offer=_offer_categories, prefill=_prefill_correction, depends=_on_its_words,
         hint="只改需要更正的栏目；原内容留在办理记录中。"),
+    Act("add_assist", "增加协办", ("add_assist",), forms.AddAssistForm, assist_acts.add_assist,
+        offer=_offer_units, depends=_on_units,
+        fold=frozenset({"assist_due_at", "letter_number"})),
+    Act("waive", "免予协办反馈", ("waive",), forms.OfAssistForm, assist_acts.waive,
+        offer=assist_acts.offer_assists_of("waive"), prefill=assist_acts.prefill_assist,
+        depends=assist_acts.on_assists, done="已免予协办反馈",
+        hint="免予反馈后，主办单位不必等该单位反馈即可办结反馈。"),
+    Act("send_back_assist", "退回协办重报", ("send_back_assist",), forms.SendBackAssistForm,
+        assist_acts.send_back_assist, offer=assist_acts.offer_assists_of("send_back_assist"),
+        prefill=assist_acts.prefill_assist, depends=assist_acts.on_assists, tone="danger"),
+    Act("release_assist", "解除协办", ("release_assist",), forms.OfAssistForm,
+        assist_acts.release_assist, offer=assist_acts.offer_assists_of("release_assist"),
+        prefill=assist_acts.prefill_assist, depends=assist_acts.on_assists, tone="danger"),
+    Act("change_lead", "变更主办", ("change_lead",), forms.ChangeLeadForm, _change_lead,
+        offer=_offer_units, depends=_on_units, tone="danger",
+        hint="原主办单位的交办件解除，新的主办单位重新签收、重新计时；各协办单位继续办理。",
+        fold=frozenset({"due_at", "letter_number"})),
     Act("set_due", "核定时限", ("set_due",), forms.SetDueForm, _set_due,
+        offer=assist_acts.offer_clocks, prefill=assist_acts.prefill_clock,
+        depends=assist_acts.on_clocks,
         done="已核定时限", hint="原时限和新时限都留在办理记录中；期初导入的，核定后开始提醒。"),
     Act("unmerge", "撤销合并", ("unmerge",), forms.ReasonForm, _by_reason("unmerge"),
         hint="原已解除的交办不恢复。"),
     Act("hold", "挂账跟踪", ("hold",), forms.HoldForm, _hold, prefill=_prefill_hold,
         depends=_on_day, done="已转入挂账跟踪", hint="挂账期间各项时限暂停。"),
-    Act("recall", "收回", ("recall",), forms.ReasonForm, _by_reason("recall"), tone="danger"),
+    Act("recall", "收回", ("recall",), forms.RecallForm, assist_acts.recall,
+        offer=assist_acts.offer_recall, depends=assist_acts.on_assists, tone="danger"),
     Act("merge", "合并", ("merge",), forms.MergeForm, _merge, offer=_offer_masters,
         depends=_on_its_words, tone="danger",
         hint="同一诉求主体反映同一事项的，并到主件办理；本件编号仍可查询。"),
