@@ -173,6 +173,8 @@ class Verb:
     note: bool = False
     assignment: frozenset[str] = frozenset()
     part: str = ""
+    stays: frozenset[str] = frozenset()
+    """States of `frm` that it never leads on from, whatever `to` says."""
     limit: str = ""
     past: str = ""
 
@@ -277,7 +279,8 @@ VERBS: tuple[Verb, ...] = (
     Verb("answer", "办结反馈", _states("assigned", "accepted"), ("answered", "same"), HANDLERS,
          "办理结果、内部办理情况、对企业的答复，以及该结果要求的佐证；反馈即视为签收。协办单位"
          "均已反馈或免予反馈后，主办单位方可办结反馈；协办反馈不改变诉求状态",
-         assignment=_states("offered", "taken"), limit="办结时限，自交办起算"),
+         assignment=_states("offered", "taken"), stays=_states("accepted"),
+         limit="办结时限，自交办起算"),
     Verb("send_back", "退回重报", _states("answered", "reviewed", "confirmed"),
          ("assigned", "accepted"), COORDINATOR, "缺什么、怎么补"),
     Verb("review", "审核通过", _states("answered"), ("reviewed", "held", "confirmed"), COORDINATOR,

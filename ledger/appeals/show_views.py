@@ -634,7 +634,8 @@ class Handed(NamedTuple):
     state: str
     tone: str
     answered: str
-    """What its answer is called."""
+    due: str
+    """What its answer, and the due time of that, are called."""
     answer_clock: Clock | None
     outcome: str
     is_past: bool
@@ -676,6 +677,7 @@ def _assignments(appeal: Leaf, told: Mapping[int, Clock], book: Catalogue) -> li
                 state=state,
                 tone="now" if row.is_open else "end" if row.released_at else "good",
                 answered="协办反馈" if row.part == "assist" else "办结反馈",
+                due="应反馈" if row.part == "assist" else "应办结",
                 answer_clock=told[last.id] if last else None,
                 outcome=book.outcome_name(row.outcome) if row.outcome else "",
                 is_past=is_past(row),
