@@ -33,6 +33,7 @@ from .queries import entries_of
 from .record import Invalid, Refused
 from .show_queries import stands
 from .show_views import Panel, address, article, found, loaded_panels, panel, read, trail
+from .unit_choices import usual_assists, usual_lead
 
 AT_ONCE = timedelta(minutes=2)
 """The same act by the same hand within this time is a second click, not a second act."""
@@ -60,7 +61,7 @@ def form(number: str, verb: str) -> ResponseReturnValue:
         shown = panel(act, appeal, actor, at, refusal=verdict.reason)
         return _answer(shown, appeal, actor, at, verdict.status)
     drawing = Drawing(appeal, actor, at, request.args)
-    brings = acts.usual_lead(drawing) or acts.usual_assists(drawing)
+    brings = usual_lead(drawing) or usual_assists(drawing)
     if is_htmx() and "category_id" in request.args and not brings:
         # Nothing to bring along: a unit chosen while we were asked must stay chosen.
         return "", 204

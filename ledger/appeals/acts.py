@@ -7,20 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from ..catalogue.queries import CategoryFacts, catalogue
+from ..catalogue.queries import catalogue
 from ..config import SHANGHAI
 from ..deadlines.calendar import DAY
 from ..firms import names, phones
 from ..people import queries as people
 from ..people.actor import Actor
-from ..people.directory import directory
 from ..people.models import Unit
 from ..web import Text, Tick
 from . import act_forms as forms
-from . import assist_acts, lifecycle, plates
+from . import assist_acts, lifecycle, plates, unit_choices
 from .attachment_views import Taken, to_rows
 from .intake import CORRECTABLE
 from .leaf import Leaf
@@ -222,89 +221,23 @@ def _prefill_acceptance(form: Any, drawing: Drawing) -> None:
     form.appellant_type.data = appeal.appellant_type if appeal.appellant_type in offered else ""
 
 
-def _offer_units(form: Any, drawing: Drawing) -> None:
-    region = directory().units[drawing.appeal.office_id].region_code
-    day = drawing.at.astimezone(SHANGHAI).date()
-    offered = directory().keep(
-        ("units offered", region, day), lambda: _units_offered(region, day)
-    )
-    for name in ("unit_id", "assist_ids"):
-        if name in form:
-            form[name].choices = offered
-
-
-def _units_offered(region: str, day: date) -> dict[str, list[tuple[str, str]]]:
-    """Those of the owner's region that handle, who has somebody to sign first."""
-    handles = lifecycle.BY_CODE["sign_for"]
-    roles = {who.role for who in handles.by}
-    staffed = people.staffed_units(day, roles)
-    ready: list[tuple[str, str]] = []
-    others: list[tuple[str, str]] = []
-    for unit in directory().within([region], active_only=True):
-        if unit.is_office and unit.region_code == region:
-            continue
-        row = (str(unit.id), unit.name)
-        (ready if unit.id in staffed else others).append(row)
-    return {"有经办人的单位": ready, "其他单位（尚无经办人）": others}
-
-
-def usual_lead(drawing: Drawing) -> str:
-    """The id of the unit that usually leads in the chosen category, '' for none."""
-    found = _category(drawing)
-    return str(found.default_lead_id or "") if found else ""
-
-
-def usual_assists(drawing: Drawing) -> list[str]:
-    """The ids of the units that usually assist in the chosen category."""
-    found = _category(drawing)
-    return [str(one) for one in found.assist_ids] if found else []
-
-
-def _category(drawing: Drawing) -> CategoryFacts | None:
-    named = drawing.chosen.get("category_id", "")
-    wanted = int(named) if named.isdecimal() and len(named) < 18 else drawing.appeal.category_id
-    return catalogue().categories.get(wanted or 0)
-
-
-def _prefill_unit(form: Any, drawing: Drawing) -> None:
-    """The category's usual lead and assists; without them, whoever is chosen already. What runs
-    on already is not handed out again."""
-    offered = {str(choice.value) for choice in form.unit_id.iter_choices()}
-    leads = (usual_lead(drawing), drawing.chosen.get("unit_id", ""))
-    form.unit_id.data = next((lead for lead in leads if lead in offered), "")
-    assists = usual_assists(drawing) or getattr(drawing.chosen, "getlist", _none)("assist_ids")
-    out = {form.unit_id.data, *(str(a.unit_id) for a in drawing.appeal.assists if a.is_open)}
-    form.assist_ids.data = [one for one in assists if one in offered and one not in out]
-
-
-def _none(_name: str) -> list[str]:
-    return []
-
-
 def _on_kind(drawing: Drawing) -> tuple[Any, ...]:
     appeal = drawing.appeal
     return (appeal.category_id, appeal.urgency, appeal.kind, appeal.appellant_type)
 
 
-def _on_units(drawing: Drawing) -> tuple[Any, ...]:
-    appeal = drawing.appeal
-    day = drawing.at.astimezone(SHANGHAI).date()
-    running = tuple(a.unit_id for a in appeal.assists if a.is_open)
-    return (appeal.category_id, appeal.office_id, day, running)
-
-
 def _on_both(drawing: Drawing) -> tuple[Any, ...]:
-    return _on_kind(drawing) + _on_units(drawing)
+    return _on_kind(drawing) + unit_choices.on_units(drawing)
 
 
 def _offer_both(form: Any, drawing: Drawing) -> None:
     _offer_categories(form, drawing)
-    _offer_units(form, drawing)
+    unit_choices.offer_units(form, drawing)
 
 
 def _prefill_both(form: Any, drawing: Drawing) -> None:
     _prefill_acceptance(form, drawing)
-    _prefill_unit(form, drawing)
+    unit_choices.prefill_unit(form, drawing)
 
 
 def _offer_reasons(kind: str) -> Draw:
@@ -329,42 +262,6 @@ def _prefill_signing(form: Any, drawing: Drawing) -> None:
 def _words_of_signing(drawing: Drawing) -> Mapping[str, str]:
     phone = people.phone_of(drawing.actor.id)
     return {"handler_name": drawing.actor.name, "handler_phone": phone}
-
-
-def _offer_answer(form: Any, drawing: Drawing) -> None:
-    """What an assist says goes to the lead, who tells the firm."""
-    _offer_hand_to_answer(form, drawing)
-    form.outcome.choices = dict(catalogue().outcome_choices())
-    parts = {given.part for given in assist_acts.hands("answer", drawing)}
-    reply = form.public_reply
-    if parts - {"lead"}:
-        reply.validators = ()
-        reply.flags.required = None
-    if parts == {"assist"}:
-        reply.label.text, reply.description = "建议答复", "供主办单位答复企业时采用，可不填"
-
-
-_offer_hand_to_answer = assist_acts.offer_hand("answer")
-
-
-def _prefill_answer(form: Any, drawing: Drawing) -> None:
-    """What was sent back is mended, not written anew."""
-    mine = assist_acts.hand_of("answer", drawing)
-    if mine is not None:
-        form.outcome.data = mine.outcome
-        form.account.data = mine.account
-        form.public_reply.data = mine.public_reply
-        form.evidence.data = mine.evidence
-        if "hand" in form:
-            form.hand.data = drawing.chosen.get("hand", "")
-
-
-def _on_answer(drawing: Drawing) -> tuple[Any, ...] | None:
-    mine = assist_acts.hand_of("answer", drawing)
-    if mine is not None and (mine.answered_at is not None or mine.account):
-        return None
-    is_assist = mine is not None and mine.part != "lead"
-    return (is_assist, *assist_acts.on_hand("answer")(drawing))
 
 
 def _offer_review(form: Any, drawing: Drawing) -> None:
@@ -723,7 +620,8 @@ _ROWS: tuple[Act, ...] = (
     Act("accept", "受理", ("accept",), forms.AcceptForm, _accept,
         offer=_offer_categories, prefill=_prefill_acceptance, depends=_on_kind),
     Act("assign", "交办", ("assign",), forms.AssignForm, _assign,
-        offer=_offer_units, prefill=_prefill_unit, depends=_on_units,
+        offer=unit_choices.offer_units, prefill=unit_choices.prefill_unit,
+        depends=unit_choices.on_units,
         fold=frozenset({"due_at", "assist_due_at", "letter_number"})),
     Act("endorse", "追认", ("endorse",), forms.EndorseForm, _endorse,
         hint="值班员受理并交办的特急诉求，由办公室追认；交办不当的，请收回后另行交办。",
@@ -735,7 +633,8 @@ _ROWS: tuple[Act, ...] = (
         offer=assist_acts.offer_hand("progress"), depends=assist_acts.on_hand("progress"),
         done="已提交阶段反馈", fold=frozenset({"happened_at"})),
     Act("answer", "办结反馈", ("answer",), forms.AnswerForm, _answer,
-        offer=_offer_answer, prefill=_prefill_answer, depends=_on_answer,
+        offer=assist_acts.offer_answer, prefill=assist_acts.prefill_answer,
+        depends=assist_acts.on_answer,
         done="已提交反馈"),
     Act("review", "审核通过", ("review",), forms.ReviewForm, _review,
         offer=_offer_review, prefill=_prefill_review, depends=_on_review,
@@ -773,7 +672,7 @@ _ROWS: tuple[Act, ...] = (
         offer=_offer_categories, prefill=_prefill_correction, depends=_on_its_words,
         hint="只改需要更正的栏目；原内容留在办理记录中。"),
     Act("add_assist", "增加协办", ("add_assist",), forms.AddAssistForm, assist_acts.add_assist,
-        offer=_offer_units, depends=_on_units,
+        offer=unit_choices.offer_units, depends=unit_choices.on_units,
         fold=frozenset({"assist_due_at", "letter_number"})),
     Act("waive", "免予协办反馈", ("waive",), forms.OfAssistForm, assist_acts.waive,
         offer=assist_acts.offer_assists_of("waive"), prefill=assist_acts.prefill_assist,
@@ -786,7 +685,7 @@ _ROWS: tuple[Act, ...] = (
         assist_acts.release_assist, offer=assist_acts.offer_assists_of("release_assist"),
         prefill=assist_acts.prefill_assist, depends=assist_acts.on_assists, tone="danger"),
     Act("change_lead", "变更主办", ("change_lead",), forms.ChangeLeadForm, _change_lead,
-        offer=_offer_units, depends=_on_units, tone="danger",
+        offer=unit_choices.offer_units, depends=unit_choices.on_units, tone="danger",
         hint="原主办单位的交办件解除，新的主办单位重新签收、重新计时；各协办单位继续办理。",
         fold=frozenset({"due_at", "letter_number"})),
     Act("set_due", "核定时限", ("set_due",), forms.SetDueForm, _set_due,

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..catalogue.queries import catalogue
 from ..people import queries as people
 from ..people.directory import directory
 from ..people.models import Unit
@@ -75,6 +76,39 @@ def hand(form: Any) -> int | None:
 def _named(given: Any) -> str:
     unit = directory().units[given.unit_id]
     return f"{unit.name}（{PARTS.get(given.part, given.part)}）"
+
+
+def offer_answer(form: Any, drawing: Drawing) -> None:
+    """What an assist says goes to the lead, who tells the firm."""
+    offer_hand("answer")(form, drawing)
+    form.outcome.choices = dict(catalogue().outcome_choices())
+    parts = {given.part for given in hands("answer", drawing)}
+    reply = form.public_reply
+    if parts - {"lead"}:
+        reply.validators = ()
+        reply.flags.required = None
+    if parts == {"assist"}:
+        reply.label.text, reply.description = "建议答复", "供主办单位答复企业时采用，可不填"
+
+
+def prefill_answer(form: Any, drawing: Drawing) -> None:
+    """What was sent back is mended, not written anew."""
+    mine = hand_of("answer", drawing)
+    if mine is not None:
+        form.outcome.data = mine.outcome
+        form.account.data = mine.account
+        form.public_reply.data = mine.public_reply
+        form.evidence.data = mine.evidence
+        if "hand" in form:
+            form.hand.data = drawing.chosen.get("hand", "")
+
+
+def on_answer(drawing: Drawing) -> tuple[Any, ...] | None:
+    mine = hand_of("answer", drawing)
+    if mine is not None and (mine.answered_at is not None or mine.account):
+        return None
+    is_assist = mine is not None and mine.part != "lead"
+    return (is_assist, *on_hand("answer")(drawing))
 
 
 # -- assists -----------------------------------------------------------------------------------
