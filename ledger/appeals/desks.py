@@ -468,8 +468,10 @@ def _unit(asker: Asker, seat: Seat) -> Making:
     asker.read(to_sign, 5, acts=first)
     asker.read(in_hand, 10, acts=then)
     yield
-    has_any = asker.number(to_sign) or asker.number(in_hand)
-    assisting = assisting_of(seat.unit_id, asker.at) if has_any else {}
+    read = [*asker.rows(to_sign), *asker.rows(in_hand)]
+    is_cut = len(read) < asker.number(to_sign) + asker.number(in_hand)
+    may_assist = is_cut or any(row.lead_unit_id != seat.unit_id for row in read)
+    assisting = assisting_of(seat.unit_id, asker.at) if may_assist else {}
     signing = {i: own for i, own in assisting.items() if not own.taken}
     handling = {i: own for i, own in assisting.items() if own.taken}
     asker.bring_forward(to_sign, signing, 5, first)

@@ -13,9 +13,9 @@ from cast import Cast
 from ledger.appeals.models import Appeal
 from ledger.catalogue.models import Category
 from ledger.catalogue.queries import catalogue
-from ledger.db import db, writing
+from ledger.db import db, now, writing
 from ledger.people.models import Post, Unit
-from ledger_pages import shown
+from ledger_pages import move, shown
 
 FRAGMENT = {"HX-Request": "true", "HX-Request-Type": "partial"}
 ANSWER = {
@@ -180,6 +180,23 @@ def test_an_assist_has_it_on_its_desk_with_its_own_due_time(cast: Cast) -> None:
     assert "协办</span>" not in lead
     listed = cast.client("zhou").get(f"/appeals/?unit_id={cast.units['police']}").text
     assert set(shown(listed)) == {number, other}
+
+
+def test_an_assist_due_soon_is_not_behind_what_is_due_first_of_the_appeals(cast: Cast) -> None:
+    """More appeals than a desk has room for are due before this one, but not its assist."""
+    number = hand_out(cast)
+    assert post(cast, "he", number, "sign-for").status_code == 303
+    with cast.app.app_context():
+        at = now()
+    move(cast, number, due_at=at + timedelta(days=90))
+    for _ in range(11):
+        other = cast.reach("accepted")
+        cast.assign(other, "police")
+        cast.do(other, lambda a, at: a.sign_for(by=cast.actor("he"), at=at))
+    desk = cast.client("he").get("/desk").get_data(as_text=True)
+    hand = shown(desk[desk.index('id="unit-in-hand"') :])
+    assert len(hand) == 10
+    assert hand[0] == number
 
 
 def test_the_lead_is_told_whom_it_waits_for_until_they_have_answered(cast: Cast) -> None:
