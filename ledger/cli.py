@@ -64,6 +64,7 @@ def init_app(app: Flask) -> None:
 
 
 def commands() -> list[click.Command]:
+    from .appeals.holding_queries import days_held_command
     from .appeals.indexing import reindex
     from .audit.erase import erase_command
     from .audit.verify import verify_command
@@ -81,6 +82,7 @@ def commands() -> list[click.Command]:
         import_batch,
         import_firms,
         reindex,
+        days_held_command,
         verify_command,
         erase_command,
         lifecycle_table,

@@ -10,7 +10,7 @@ import hashlib
 import ipaddress
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
 from pathlib import Path
@@ -645,6 +645,45 @@ class Radio(_Chosen, RadioField):  # type: ignore[misc]
             description=help,
             **kwargs,
         )
+
+
+class Several(Field):  # type: ignore[misc]
+    """Any number of many, by boxes to tick; `data` holds their values. `choices` maps groups to
+    pairs (value, label)."""
+
+    def __init__(
+        self,
+        label: str,
+        choices: Mapping[str, Sequence[tuple[str, str]]] | None = None,
+        *,
+        required: bool = False,
+        help: str = "",
+        validators: Iterable[Any] = (),
+        **kwargs: Any,
+    ) -> None:
+        self.choices = choices or {}
+        super().__init__(
+            label, _checks(required, validators, "选择"), description=help, **kwargs
+        )
+
+    def process_data(self, value: Any) -> None:
+        self.data = [str(one) for one in value or ()]
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        self.data = list(dict.fromkeys(str(one) for one in valuelist))
+
+    def pre_validate(self, form: object) -> None:
+        offered = {value for some in self.choices.values() for value, _ in some}
+        if not offered.issuperset(self.data):
+            raise StopValidation(f"“{self.label.text}”的选项无效，请重新选择")
+
+    @property
+    def chosen(self) -> list[str]:
+        """The labels of what is ticked."""
+        ticked = set(self.data)
+        return [
+            label for some in self.choices.values() for value, label in some if value in ticked
+        ]
 
 
 class YesNo(Radio):

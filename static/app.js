@@ -128,6 +128,31 @@
     line.classList.toggle("wrong", used > max);
   });
 
+  // A long list of boxes: narrowed by what is typed, summed up by what is ticked.
+  document.addEventListener("input", function (event) {
+    var box = event.target;
+    if (!box.matches("[data-narrow]")) return;
+    var wanted = box.value.trim();
+    box.closest("[data-several]").querySelectorAll("label").forEach(function (label) {
+      label.hidden = wanted !== "" && !label.textContent.includes(wanted);
+    });
+  });
+  document.addEventListener("change", function (event) {
+    var several = event.target.closest("[data-several]");
+    if (!several) return;
+    var ticked = Array.from(several.querySelectorAll("input:checked"), function (input) {
+      return input.parentNode.textContent.trim();
+    });
+    several.querySelector("summary").textContent = ticked.join("、") || "未选择";
+  });
+  document.addEventListener("keydown", function (event) {
+    if (event.key === "Enter" && event.target.matches("[data-narrow]")) event.preventDefault();
+  });
+  document.addEventListener("toggle", function (event) {
+    var box = event.target.matches("[data-several][open]") && event.target.querySelector("[data-narrow]");
+    if (box) box.hidden = false;
+  }, true);
+
   function prepare(root) {
     root.querySelectorAll("[data-add-row][hidden]").forEach(function (button) { button.hidden = false; });
     var first = root.querySelector("[data-focus]");

@@ -22,6 +22,7 @@ from ..web import (
     LocalMoment,
     LongText,
     Radio,
+    Several,
     Text,
     Tick,
     YesNo,
@@ -93,9 +94,14 @@ class AcceptForm(ActForm):
     note = LongText("受理意见", 2000, rows=2)
 
 
+ASSISTS_DUE = "留空则按时限规定计算，不晚于主办时限；各协办单位可以另行核定"
+
+
 class AssignForm(ActForm):
     unit_id = Choice("主办单位", required=True)
+    assist_ids = Several("协办单位")
     due_at = LocalMoment("应办结时间", help="留空则按时限规定计算")
+    assist_due_at = LocalMoment("协办应反馈时间", help=ASSISTS_DUE)
     letter_number = Text("文号", 100)
     words = LongText("交办意见", 2000, rows=2)
 
@@ -103,12 +109,47 @@ class AssignForm(ActForm):
 class AcceptAndAssignForm(ActForm):
     category_id = Choice("诉求类别", required=True)
     unit_id = Choice("主办单位", required=True)
+    assist_ids = Several("协办单位")
     urgency = Choice("紧急程度", URGENCIES, blank=None, required=True)
     kind = Choice("诉求类型", KINDS, blank=None, required=True)
     appellant_type = Choice("主体类型", VERIFIED, blank="请先核实", required=True)
     due_at = LocalMoment("应办结时间", help="留空则按时限规定计算")
+    assist_due_at = LocalMoment("协办应反馈时间", help=ASSISTS_DUE)
     letter_number = Text("文号", 100)
     words = LongText("交办意见", 2000, rows=2)
+
+
+class AddAssistForm(ActForm):
+    assist_ids = Several("协办单位", required=True)
+    assist_due_at = LocalMoment("协办应反馈时间", help=ASSISTS_DUE)
+    letter_number = Text("文号", 100)
+    words = LongText("交办意见", 2000, rows=2)
+    reason = LongText("增加协办的理由", 2000, rows=2, required=True)
+
+
+class OfAssistForm(ActForm):
+    """What is done to one assist, with a reason."""
+
+    assignment_id = Radio("协办单位", required=True)
+    reason = LongText("理由", 2000, rows=3, required=True)
+
+
+class SendBackAssistForm(ActForm):
+    assignment_id = Radio("协办单位", required=True)
+    reason = LongText("缺什么、怎么补", 2000, rows=3, required=True)
+
+
+class ChangeLeadForm(ActForm):
+    unit_id = Choice("新的主办单位", required=True)
+    due_at = LocalMoment("应办结时间", help="留空则按时限规定，自变更时重新计算")
+    letter_number = Text("文号", 100)
+    words = LongText("交办意见", 2000, rows=2)
+    reason = LongText("变更理由", 2000, rows=3, required=True)
+
+
+class RecallForm(ActForm):
+    release_assists = Tick("同时解除协办", help="不勾选的，协办单位继续办理")
+    reason = LongText("理由", 2000, rows=3, required=True)
 
 
 class EndorseForm(ActForm):
@@ -116,6 +157,7 @@ class EndorseForm(ActForm):
 
 
 class SetDueForm(ActForm):
+    assignment_id = Radio("核定哪个时限")
     due_at = LocalMoment("应办结时间", required=True)
     reason = LongText("核定理由", 2000, rows=2, required=True)
 
@@ -138,27 +180,33 @@ class ReasonForm(ActForm):
     reason = LongText("理由", 2000, rows=3, required=True)
 
 
-class SignForm(ActForm):
+class HandForm(ActForm):
+    """What a unit does with its assignment. `hand` stands there only for whoever has several."""
+
+    hand = Radio("为哪个单位办理", required=True)
+
+
+class SignForm(HandForm):
     handler_name = Text("经办人", 100)
     handler_phone = Text(
         "经办人电话", 40, widget=TelInput(), validators=[_read_by(phones.normalise)]
     )
 
 
-class ContactForm(ActForm):
+class ContactForm(HandForm):
     way = Radio("联系方式", WAYS, default="phone", required=True)
     happened_at = LocalMoment("联系时间", help=BACKDATED)
     words = LongText("联系情况", LONG, rows=4, required=True)
 
 
-class ProgressForm(ActForm):
+class ProgressForm(HandForm):
     words = LongText("进展情况", LONG, rows=4, required=True)
     planned_at = LocalMoment("计划办结时间")
     happened_at = LocalMoment("发生时间", help=BACKDATED)
     files = Files("附件")
 
 
-class AnswerForm(ActForm):
+class AnswerForm(HandForm):
     outcome = Radio("办理结果", required=True)
     account = LongText(
         "内部办理情况", LONG, rows=5, required=True, help="供办公室审核，不对企业公开"

@@ -24,6 +24,7 @@ from ..web import is_htmx, see_other, wants_fragment
 from . import acts
 from .act_forms import ActForm
 from .acts import BY_URL, Act, Doing, Drawing
+from .assist_acts import hand
 from .attachment_views import Taken, forget, store, take_files
 from .leaf import Leaf
 from .models import Appeal
@@ -32,6 +33,7 @@ from .queries import entries_of
 from .record import Invalid, Refused
 from .show_queries import stands
 from .show_views import Panel, address, article, found, loaded_panels, panel, read, trail
+from .unit_choices import usual_assists, usual_lead
 
 AT_ONCE = timedelta(minutes=2)
 """The same act by the same hand within this time is a second click, not a second act."""
@@ -59,7 +61,8 @@ def form(number: str, verb: str) -> ResponseReturnValue:
         shown = panel(act, appeal, actor, at, refusal=verdict.reason)
         return _answer(shown, appeal, actor, at, verdict.status)
     drawing = Drawing(appeal, actor, at, request.args)
-    if is_htmx() and "category_id" in request.args and not acts.usual_lead(drawing):
+    brings = usual_lead(drawing) or usual_assists(drawing)
+    if is_htmx() and "category_id" in request.args and not brings:
         # Nothing to bring along: a unit chosen while we were asked must stay chosen.
         return "", 204
     shown = panel(act, appeal, actor, at, chosen=request.args, is_open=True)
@@ -74,7 +77,7 @@ def do(number: str, verb: str) -> ResponseReturnValue:
     sound = form.validate()
     if not sound or len(act.verbs) > 1 or _brings_files(form):
         # Else the verb's own guard says the same, and needs to be asked once only.
-        verdict = acts.may(act, appeal, appeal.facts(at, actor), actor)
+        verdict = acts.may(act, appeal, appeal.facts(at, actor), actor, hand(form))
         if not verdict:
             if _is_second_click(act, form, appeal, actor, at):
                 return _done(act, appeal, actor, at)
@@ -116,8 +119,10 @@ def _brings_files(form: ActForm) -> bool:
 def _read_ahead(appeal: Appeal, form: ActForm) -> tuple[object, ...]:
     """What most verbs ask for, so that it need not be read under the write lock; and the end of
     reading, by a commit, after which it stays in hand as long as it is held."""
-    named = people.unit(int(form.unit_id.data)) if "unit_id" in form else None
-    held = (named, appeal.assignments, appeal.deadlines)
+    named = [int(form.unit_id.data)] if "unit_id" in form else []
+    if "assist_ids" in form:
+        named += [int(one) for one in form.assist_ids.data]
+    held = (people.units_by_id(named), appeal.assignments, appeal.deadlines)
     db.session.commit()
     return held
 
@@ -132,7 +137,7 @@ def _not_done(
 ) -> ResponseReturnValue:
     if isinstance(problem, Invalid):
         # A verb may look at what it was handed before it asks who handed it.
-        verdict = acts.may(act, appeal, appeal.facts(now(), actor), actor)
+        verdict = acts.may(act, appeal, appeal.facts(now(), actor), actor, hand(form))
         if verdict:
             _note(form, problem)
             return _wrong(act, form, taken, appeal, actor, now())
@@ -185,7 +190,7 @@ def _is_second_click(
     if not same or not _says_the_same(form, appeal, last):
         return False
     if not act.is_note:
-        return not acts.may(act, appeal, appeal.facts(at), actor)
+        return not acts.may(act, appeal, appeal.facts(at), actor, hand(form))
     return "files" not in form
 
 
@@ -262,7 +267,7 @@ def _stale(
     at = now()
     appeal = read(number, actor, at)
     changes = _told(appeal, _since(appeal, form))
-    verdict = acts.may(act, appeal, appeal.facts(at), actor)
+    verdict = acts.may(act, appeal, appeal.facts(at), actor, hand(form))
     form.seen.data = str(appeal.version)
     shown = panel(
         act,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from ..catalogue.queries import catalogue
@@ -16,11 +16,10 @@ from ..deadlines.calendar import DAY
 from ..firms import names, phones
 from ..people import queries as people
 from ..people.actor import Actor
-from ..people.directory import directory
 from ..people.models import Unit
 from ..web import Text, Tick
 from . import act_forms as forms
-from . import lifecycle, plates
+from . import assist_acts, lifecycle, plates, unit_choices
 from .attachment_views import Taken, to_rows
 from .intake import CORRECTABLE
 from .leaf import Leaf
@@ -140,11 +139,14 @@ AFTERWARDS: Mapping[str, str] = {"accept": "accepted", "review": "reviewed"}
 """Where a first verb leads, so that the table can be asked about the second beforehand."""
 
 
-def may(act: Act, appeal: Appeal | Leaf, facts: Facts, actor: Actor) -> Verdict:
-    """The table's answer for all the verbs of an act, one after the other."""
+def may(
+    act: Act, appeal: Appeal | Leaf, facts: Facts, actor: Actor, hand: int | None = None
+) -> Verdict:
+    """The table's answer for all the verbs of an act, one after the other; for the assignment
+    `hand` where one is chosen."""
     verdict = Verdict(200)
     for verb in act.verbs:
-        verdict = lifecycle.may(verb, facts, actor)
+        verdict = lifecycle.may(verb, facts, actor, hand)
         if not verdict:
             return verdict
         facts = replace(facts, state=AFTERWARDS.get(verb, facts.state))
@@ -170,12 +172,13 @@ def open_to(appeal: Appeal | Leaf, facts: Facts, actor: Actor) -> list[Act]:
     ]
 
 
-def next_of(acts: list[Act], appeal: Appeal | Leaf) -> Act | None:
+def next_of(acts: list[Act], drawing: Drawing) -> Act | None:
     """The one that moves the appeal on; None where nothing waits for this actor."""
     codes = {act.code: act for act in acts}
-    lead = appeal.lead
+    appeal = drawing.appeal
     wanted = list(NEXT)
-    if lead is not None and lead.contacted_at is not None:
+    mine = assist_acts.hand_of("contact", drawing) if "contact" in codes else None
+    if mine is not None and mine.contacted_at is not None:
         wanted.remove("contact")
     if appeal.details_asked:
         wanted.append("supplement")
@@ -218,67 +221,23 @@ def _prefill_acceptance(form: Any, drawing: Drawing) -> None:
     form.appellant_type.data = appeal.appellant_type if appeal.appellant_type in offered else ""
 
 
-def _offer_units(form: Any, drawing: Drawing) -> None:
-    region = directory().units[drawing.appeal.office_id].region_code
-    day = drawing.at.astimezone(SHANGHAI).date()
-    form.unit_id.choices = directory().keep(
-        ("units offered", region, day), lambda: _units_offered(region, day)
-    )
-
-
-def _units_offered(region: str, day: date) -> dict[str, list[tuple[str, str]]]:
-    """Those of the owner's region that handle, who has somebody to sign first."""
-    handles = lifecycle.BY_CODE["sign_for"]
-    roles = {who.role for who in handles.by}
-    staffed = people.staffed_units(day, roles)
-    ready: list[tuple[str, str]] = []
-    others: list[tuple[str, str]] = []
-    for unit in directory().within([region], active_only=True):
-        if unit.is_office and unit.region_code == region:
-            continue
-        row = (str(unit.id), unit.name)
-        (ready if unit.id in staffed else others).append(row)
-    return {"有经办人的单位": ready, "其他单位（尚无经办人）": others}
-
-
-def usual_lead(drawing: Drawing) -> str:
-    """The id of the unit that usually leads in the chosen category, '' for none."""
-    named = drawing.chosen.get("category_id", "")
-    wanted = int(named) if named.isdecimal() and len(named) < 18 else drawing.appeal.category_id
-    found = catalogue().categories.get(wanted or 0)
-    return str(found.default_lead_id or "") if found else ""
-
-
-def _prefill_unit(form: Any, drawing: Drawing) -> None:
-    """The category's usual lead; without one, whoever is chosen already."""
-    offered = {str(choice.value) for choice in form.unit_id.iter_choices()}
-    leads = (usual_lead(drawing), drawing.chosen.get("unit_id", ""))
-    form.unit_id.data = next((lead for lead in leads if lead in offered), "")
-
-
 def _on_kind(drawing: Drawing) -> tuple[Any, ...]:
     appeal = drawing.appeal
     return (appeal.category_id, appeal.urgency, appeal.kind, appeal.appellant_type)
 
 
-def _on_units(drawing: Drawing) -> tuple[Any, ...]:
-    appeal = drawing.appeal
-    day = drawing.at.astimezone(SHANGHAI).date()
-    return (appeal.category_id, appeal.office_id, day)
-
-
 def _on_both(drawing: Drawing) -> tuple[Any, ...]:
-    return _on_kind(drawing) + _on_units(drawing)
+    return _on_kind(drawing) + unit_choices.on_units(drawing)
 
 
 def _offer_both(form: Any, drawing: Drawing) -> None:
     _offer_categories(form, drawing)
-    _offer_units(form, drawing)
+    unit_choices.offer_units(form, drawing)
 
 
 def _prefill_both(form: Any, drawing: Drawing) -> None:
     _prefill_acceptance(form, drawing)
-    _prefill_unit(form, drawing)
+    unit_choices.prefill_unit(form, drawing)
 
 
 def _offer_reasons(kind: str) -> Draw:
@@ -303,25 +262,6 @@ def _prefill_signing(form: Any, drawing: Drawing) -> None:
 def _words_of_signing(drawing: Drawing) -> Mapping[str, str]:
     phone = people.phone_of(drawing.actor.id)
     return {"handler_name": drawing.actor.name, "handler_phone": phone}
-
-
-def _offer_outcomes(form: Any, _drawing: Drawing) -> None:
-    form.outcome.choices = dict(catalogue().outcome_choices())
-
-
-def _prefill_answer(form: Any, drawing: Drawing) -> None:
-    """What was sent back is mended, not written anew."""
-    lead = drawing.appeal.lead
-    if lead is not None:
-        form.outcome.data = lead.outcome
-        form.account.data = lead.account
-        form.public_reply.data = lead.public_reply
-        form.evidence.data = lead.evidence
-
-
-def _on_answer(drawing: Drawing) -> tuple[Any, ...] | None:
-    lead = drawing.appeal.lead
-    return () if lead is None or (lead.answered_at is None and not lead.account) else None
 
 
 def _offer_review(form: Any, drawing: Drawing) -> None:
@@ -429,6 +369,20 @@ def _assign(do: Doing) -> None:
         letter_number=form.letter_number.data or "",
         note=form.words.data or "",
         due_at=form.due_at.data,
+        assists=assist_acts.units_of(form),
+        assist_due_at=form.assist_due_at.data,
+        **do.hand_seen,
+    )
+
+
+def _change_lead(do: Doing) -> None:
+    form = do.form
+    do.appeal.change_lead(
+        _unit(form),
+        form.reason.data,
+        letter_number=form.letter_number.data or "",
+        note=form.words.data or "",
+        due_at=form.due_at.data,
         **do.hand_seen,
     )
 
@@ -445,7 +399,9 @@ def _endorse(do: Doing) -> None:
 
 
 def _set_due(do: Doing) -> None:
-    do.appeal.set_due(do.form.due_at.data, do.form.reason.data, **do.hand_seen)
+    form = do.form
+    assist = assist_acts.clock_of(form)
+    do.appeal.set_due(form.due_at.data, form.reason.data, assist=assist, **do.hand_seen)
 
 
 def _decline(do: Doing) -> None:
@@ -491,6 +447,7 @@ def _sign_for(do: Doing) -> None:
     do.appeal.sign_for(
         handler_name=form.handler_name.data or "",
         handler_phone=phones.normalise(form.handler_phone.data or "") or None,
+        hand=assist_acts.hand(form),
         **do.hand_seen,
     )
 
@@ -498,7 +455,11 @@ def _sign_for(do: Doing) -> None:
 def _contact(do: Doing) -> None:
     form = do.form
     do.appeal.contact(
-        form.way.data, form.words.data, happened_at=_happened(form), **do.hand
+        form.way.data,
+        form.words.data,
+        happened_at=_happened(form),
+        hand=assist_acts.hand(form),
+        **do.hand,
     )
 
 
@@ -509,6 +470,7 @@ def _progress(do: Doing) -> None:
         planned_at=form.planned_at.data,
         attachments=do.files(),
         happened_at=_happened(form),
+        hand=assist_acts.hand(form),
         **do.hand,
     )
 
@@ -518,9 +480,10 @@ def _answer(do: Doing) -> None:
     do.appeal.answer(
         form.outcome.data,
         form.account.data,
-        form.public_reply.data,
+        form.public_reply.data or "",
         evidence=form.evidence.data or "",
         attachments=do.files(),
+        hand=assist_acts.hand(form),
         **do.hand_seen,
     )
 
@@ -648,24 +611,31 @@ def _corrected(name: str, box: Any) -> object:
 
 _ROWS: tuple[Act, ...] = (
     Act("sign_for", "签收", ("sign_for",), forms.SignForm, _sign_for,
+        offer=assist_acts.offer_hand("sign_for"), depends=assist_acts.on_hand("sign_for"),
         prefill=_prefill_signing, words=_words_of_signing,
         fold=frozenset({"handler_name", "handler_phone"}), at_once=True),
     Act("accept_and_assign", "受理并交办", ("accept", "assign"), forms.AcceptAndAssignForm,
         _accept_and_assign, offer=_offer_both, prefill=_prefill_both, depends=_on_both,
-        fold=frozenset({"due_at", "letter_number"})),
+        fold=frozenset({"due_at", "assist_due_at", "letter_number"})),
     Act("accept", "受理", ("accept",), forms.AcceptForm, _accept,
         offer=_offer_categories, prefill=_prefill_acceptance, depends=_on_kind),
     Act("assign", "交办", ("assign",), forms.AssignForm, _assign,
-        offer=_offer_units, prefill=_prefill_unit, depends=_on_units),
+        offer=unit_choices.offer_units, prefill=unit_choices.prefill_unit,
+        depends=unit_choices.on_units,
+        fold=frozenset({"due_at", "assist_due_at", "letter_number"})),
     Act("endorse", "追认", ("endorse",), forms.EndorseForm, _endorse,
         hint="值班员受理并交办的特急诉求，由办公室追认；交办不当的，请收回后另行交办。",
         fold=frozenset({"note"}), at_once=True),
-    Act("contact", "联系企业", ("contact",), forms.ContactForm, _contact, done="已记录联系情况"),
+    Act("contact", "联系企业", ("contact",), forms.ContactForm, _contact,
+        offer=assist_acts.offer_hand("contact"), depends=assist_acts.on_hand("contact"),
+        done="已记录联系情况"),
     Act("progress", "阶段反馈", ("progress",), forms.ProgressForm, _progress,
+        offer=assist_acts.offer_hand("progress"), depends=assist_acts.on_hand("progress"),
         done="已提交阶段反馈", fold=frozenset({"happened_at"})),
     Act("answer", "办结反馈", ("answer",), forms.AnswerForm, _answer,
-        offer=_offer_outcomes, prefill=_prefill_answer, depends=_on_answer,
-        done="已提交办结反馈，待办公室审核"),
+        offer=assist_acts.offer_answer, prefill=assist_acts.prefill_answer,
+        depends=assist_acts.on_answer,
+        done="已提交反馈"),
     Act("review", "审核通过", ("review",), forms.ReviewForm, _review,
         offer=_offer_review, prefill=_prefill_review, depends=_on_review,
         words=_words_of_review),
@@ -701,13 +671,33 @@ _ROWS: tuple[Act, ...] = (
     Act("correct", "更正", ("correct",), forms.CorrectForm, _correct,
         offer=_offer_categories, prefill=_prefill_correction, depends=_on_its_words,
         hint="只改需要更正的栏目；原内容留在办理记录中。"),
+    Act("add_assist", "增加协办", ("add_assist",), forms.AddAssistForm, assist_acts.add_assist,
+        offer=unit_choices.offer_units, depends=unit_choices.on_units,
+        fold=frozenset({"assist_due_at", "letter_number"})),
+    Act("waive", "免予协办反馈", ("waive",), forms.OfAssistForm, assist_acts.waive,
+        offer=assist_acts.offer_assists_of("waive"), prefill=assist_acts.prefill_assist,
+        depends=assist_acts.on_assists, done="已免予协办反馈",
+        hint="免予反馈后，主办单位不必等该单位反馈即可办结反馈。"),
+    Act("send_back_assist", "退回协办重报", ("send_back_assist",), forms.SendBackAssistForm,
+        assist_acts.send_back_assist, offer=assist_acts.offer_assists_of("send_back_assist"),
+        prefill=assist_acts.prefill_assist, depends=assist_acts.on_assists, tone="danger"),
+    Act("release_assist", "解除协办", ("release_assist",), forms.OfAssistForm,
+        assist_acts.release_assist, offer=assist_acts.offer_assists_of("release_assist"),
+        prefill=assist_acts.prefill_assist, depends=assist_acts.on_assists, tone="danger"),
+    Act("change_lead", "变更主办", ("change_lead",), forms.ChangeLeadForm, _change_lead,
+        offer=unit_choices.offer_units, depends=unit_choices.on_units, tone="danger",
+        hint="原主办单位的交办件解除，新的主办单位重新签收、重新计时；各协办单位继续办理。",
+        fold=frozenset({"due_at", "letter_number"})),
     Act("set_due", "核定时限", ("set_due",), forms.SetDueForm, _set_due,
+        offer=assist_acts.offer_clocks, prefill=assist_acts.prefill_clock,
+        depends=assist_acts.on_clocks,
         done="已核定时限", hint="原时限和新时限都留在办理记录中；期初导入的，核定后开始提醒。"),
     Act("unmerge", "撤销合并", ("unmerge",), forms.ReasonForm, _by_reason("unmerge"),
         hint="原已解除的交办不恢复。"),
     Act("hold", "挂账跟踪", ("hold",), forms.HoldForm, _hold, prefill=_prefill_hold,
         depends=_on_day, done="已转入挂账跟踪", hint="挂账期间各项时限暂停。"),
-    Act("recall", "收回", ("recall",), forms.ReasonForm, _by_reason("recall"), tone="danger"),
+    Act("recall", "收回", ("recall",), forms.RecallForm, assist_acts.recall,
+        offer=assist_acts.offer_recall, depends=assist_acts.on_assists, tone="danger"),
     Act("merge", "合并", ("merge",), forms.MergeForm, _merge, offer=_offer_masters,
         depends=_on_its_words, tone="danger",
         hint="同一诉求主体反映同一事项的，并到主件办理；本件编号仍可查询。"),

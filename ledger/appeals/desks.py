@@ -12,13 +12,12 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, case, func, or_, select
+from sqlalchemy import Row, and_, case, func, or_, select
 from sqlalchemy.orm import aliased
 
 from ..config import SHANGHAI
 from ..db import config, db, plan_once
-from ..deadlines import clocks
-from ..deadlines.queries import caps_in_force, load_calendar
+from ..deadlines.queries import caps_in_force
 from ..firms import phones
 from ..firms.models import Firm
 from ..firms.queries import served_by
@@ -31,9 +30,17 @@ from .cells import Cells, cells
 from .filters import Filters
 from .lines import NEXT, days_held, next_acts, refusals
 from .lines import Act as LineAct
-from .models import Appeal, Assignment, Deadline
-from .queries import COUNT_CAP, conditions_of, facts_of, identity_visible_to, listed, visible_to
+from .models import Appeal, Assignment
+from .queries import (
+    COUNT_CAP,
+    conditions_of,
+    facts_of,
+    identity_visible_to,
+    listed,
+    visible_to,
+)
 from .standing import is_off_hours
+from .unit_work import Own, assisting_of, sign_by
 
 ENOUGH_CLOSERS = 2
 
@@ -118,6 +125,8 @@ class Block:
     firms: Sequence[FirmLine] = ()
     sign_by: dict[int, tuple[str, str]] = field(default_factory=dict)
     """Time left to sign for it, in words, and its light."""
+    assisting: Mapping[int, Own] = field(default_factory=dict)
+    """Those in which the unit assists, by the appeals' ids."""
     timed: bool = True
     """Whether the appeal's own clock is what presses here."""
     cap: int = QUEUE_CAP
@@ -133,7 +142,13 @@ class Block:
     @property
     def lines(self) -> list[Cells]:
         """The rows as the page shows them."""
-        return [] if self.at is None else cells(self.rows, self.at, self.offers)
+        if self.at is None:
+            return []
+        found = cells(self.rows, self.at, self.offers)
+        return [
+            one if (own := self.assisting.get(one.row.id)) is None else own.marked(one)
+            for one in found
+        ]
 
     @property
     def is_cut(self) -> bool:
@@ -236,6 +251,28 @@ class Asker:
 
     def rows(self, filters: Filters) -> list[Any]:
         return self._rows[filters]
+
+    def bring_forward(
+        self, filters: Filters, assisting: Mapping[int, Own], size: int, acts: tuple[str, ...]
+    ) -> None:
+        """What the unit assists in stands where its own due time puts it, also where the appeal's
+        puts it behind all that was read."""
+        rows = self._rows[filters]
+        if not assisting:
+            return
+        behind = set(list(assisting)[:size]) - {row.id for row in rows}
+        if behind:
+            query = listed(self.actor, self.at).where(Appeal.id.in_(sorted(behind)))
+            more = list(db.session.execute(query))
+            offered = next_acts(facts_of(more, self.at), more, self.actor, acts)
+            self._offers[filters] = {**self._offers.get(filters, {}), **offered}
+            rows = [*rows, *more]
+
+        def due(row: Any) -> datetime:
+            found: datetime = row.due_at if row.id not in assisting else assisting[row.id].due_at
+            return found
+
+        self._rows[filters] = sorted(rows, key=lambda row: (due(row), row.id))[:size]
 
     def tiles(self, asked: Sequence[Asked], cap: int = QUEUE_CAP) -> list[Tile]:
         return [
@@ -428,9 +465,18 @@ def _unit(asker: Asker, seat: Seat) -> Making:
     )
     asker.count(*(filters for _, filters, _ in tiles))
     yield
-    asker.read(to_sign, 5, acts=("sign_for",))
-    asker.read(in_hand, 10, acts=("answer",))
+    first, then = ("sign_for",), ("answer", "progress")
+    asker.read(to_sign, 5, acts=first)
+    asker.read(in_hand, 10, acts=then)
     yield
+    read = [*asker.rows(to_sign), *asker.rows(in_hand)]
+    is_cut = len(read) < asker.number(to_sign) + asker.number(in_hand)
+    may_assist = is_cut or any(row.lead_unit_id != seat.unit_id for row in read)
+    assisting = assisting_of(seat.unit_id, asker.at) if may_assist else {}
+    signing = {i: own for i, own in assisting.items() if not own.taken}
+    handling = {i: own for i, own in assisting.items() if own.taken}
+    asker.bring_forward(to_sign, signing, 5, first)
+    asker.bring_forward(in_hand, handling, 10, then)
     blocks = []
     if asker.number(to_sign):
         blocks.append(
@@ -439,7 +485,10 @@ def _unit(asker: Asker, seat: Seat) -> Making:
                 "待签收",
                 to_sign,
                 kind="sign",
-                sign_by=_sign_by([row.id for row in asker.rows(to_sign)], asker.at),
+                sign_by=sign_by(
+                    seat.unit_id, [row.id for row in asker.rows(to_sign)], asker.at
+                ),
+                assisting=signing,
                 wide=True,
             )
         )
@@ -448,6 +497,7 @@ def _unit(asker: Asker, seat: Seat) -> Making:
             "in-hand",
             "办理中",
             in_hand,
+            assisting=handling,
             wide=True,
             empty="没有正在办理的诉求。",
         )
@@ -466,28 +516,6 @@ def _office_as_unit(asker: Asker, seat: Seat) -> Making:
         found = own.lay(_unit(own, seat))
     yield
     return found[0] if found else None
-
-
-_SIGNING = (
-    select(Deadline.appeal_id, Deadline.due_at, Deadline.warn_at, Deadline.spec)
-    .where(
-        Deadline.appeal_id.in_(bindparam("ids", expanding=True)),
-        Deadline.stage == "sign",
-        Deadline.ended_at.is_(None),
-    )
-    .order_by(Deadline.due_at.desc())
-)
-
-
-def _sign_by(ids: list[int], at: datetime) -> dict[int, tuple[str, str]]:
-    """What presses is the limit for signing, not the one for answering; of several the first."""
-    calendar = load_calendar()
-    found: dict[int, tuple[str, str]] = {}
-    for row in db.session.connection().execute(_SIGNING, {"ids": ids}):
-        light = "yellow" if row.warn_at <= at else ""
-        light = "red" if row.due_at < at else light
-        found[row.appeal_id] = (clocks.words(at, row.due_at, row.spec, calendar), light)
-    return found
 
 
 # -- liaison and operator ----------------------------------------------------------------------

@@ -43,7 +43,7 @@ def moves() -> list[tuple[str, str, str]]:
         if "assigned" in targets and verb.frm:
             targets = [t for t in targets if t != "accepted"] if "held" not in verb.frm else targets
         for state in STATES:
-            if state in verb.frm:
+            if state in verb.frm - verb.stays:
                 found += [(state, to, verb.label) for to in targets if to != state]
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from ..people.models import Unit
 from .intake import Intake
 from .parts import Assignment, Deadline
 from .record import Invalid, Refused
+from .standing import ANSWERS
 
 if TYPE_CHECKING:
     from ..files.models import Attachment
@@ -37,36 +38,111 @@ class Handling(Intake):
         letter_number: str = "",
         note: str = "",
         due_at: datetime | None = None,
+        assists: Sequence[Unit] = (),
+        assist_due_at: datetime | None = None,
         seen: int | None = None,
     ) -> Assignment:
-        """Hand off to a lead. `due_at` fixes the answer's due time where the table's will not do.
+        """Hand off to a lead and any assists. `due_at` and `assist_due_at` fix the due times of
+        their answers where the table's will not do.
 
-        Raises Invalid for a unit that is closed or is the office itself.
+        Raises Invalid for a unit that is closed, is the office itself, or has it already.
         """
-        if not unit.active:
-            raise Invalid("unit_id", f"“{unit.name}”已停用，请另选主办单位")
-        if unit.id == self.office_id:
-            raise Invalid("unit_id", "不能交办给本办公室自身，请选择承办单位")
+        self._check_lead(unit)
         if due_at is not None:
             self._check_due(due_at, at)
+        self._check_assists(assists, unit.id)
         with self.act("assign", by=by, at=at, seen=seen) as act:
             self.state = "assigned"
             self.assigned_at = at
             self.end_clocks(at, "assign", "accept")
+            self._end_assist_of(unit, at)
             assignment = self._offer(unit, "lead", by, at, letter_number, note)
             self._start_unit_clocks(assignment, at, due_at=due_at)
+            self._offer_assists(assists, assist_due_at, by, at, letter_number, note)
             act.data["unit"] = unit.name
+            if assists:
+                act.data["assists"] = [one.name for one in assists]
             if act.seat is not None and act.seat.role == "duty_officer":
                 self.duty_unendorsed = True
         return assignment
 
+    def _check_lead(self, unit: Unit) -> None:
+        if not unit.active:
+            raise Invalid("unit_id", f"“{unit.name}”已停用，请另选主办单位")
+        if unit.id == self.office_id:
+            raise Invalid("unit_id", "不能交办给本办公室自身，请选择承办单位")
+
+    def _check_assists(self, units: Sequence[Unit], lead_unit_id: int | None) -> None:
+        """Each unit has an appeal once: as its lead, or as one assist."""
+        busy = {a.unit_id for a in self.assists if a.is_open}
+        for unit in units:
+            if not unit.active:
+                raise Invalid("assist_ids", f"“{unit.name}”已停用，请取消选择")
+            if unit.id == self.office_id:
+                raise Invalid("assist_ids", "本办公室自身不能作为协办单位，请取消选择")
+            if unit.id == lead_unit_id:
+                raise Invalid("assist_ids", f"“{unit.name}”是主办单位，不能同时协办，请取消选择")
+            if unit.id in busy:
+                raise Invalid("assist_ids", f"“{unit.name}”的协办件仍在办理，不必重复交办")
+
+    def _offer_assists(
+        self,
+        units: Sequence[Unit],
+        due_at: datetime | None,
+        by: Actor,
+        at: datetime,
+        letter_number: str,
+        note: str,
+    ) -> None:
+        if due_at is not None and units:
+            self._check_due(due_at, at, "assist_due_at")
+            self._check_beside_lead(due_at, "assist_due_at")
+        for unit in units:
+            self._start_assist_clocks(
+                self._offer(unit, "assist", by, at, letter_number, note), at, due_at
+            )
+
+    def _check_beside_lead(self, due_at: datetime, field: str) -> None:
+        lead = self._lead_clock()
+        if lead is not None and due_at > lead.due_at:
+            shown = clocks.shown_end(lead.due_at)
+            raise Invalid(field, f"协办时限不能晚于主办时限（{shown}）")
+
+    def _lead_clock(self) -> Deadline | None:
+        """The running clock of the lead's answer."""
+        lead = self.lead
+        running = [] if lead is None else self.running("answer", "rework", assignment=lead)
+        return max(running, key=lambda d: d.started_at, default=None)
+
+    def _end_assist_of(self, unit: Unit, at: datetime) -> None:
+        """A unit that is to lead assists no longer."""
+        for assist in self.assists:
+            if assist.unit_id == unit.id and assist.is_open:
+                self._let_go(assist, at, "changed")
+
+    def _let_go(self, assignment: Assignment, at: datetime, reason: str) -> None:
+        """It is released: its clocks end unmet, what it asked for lapses."""
+        assignment.state = "released"
+        assignment.released_at = at
+        assignment.release_reason = reason
+        self._stop(assignment, at)
+
+    def _stop(self, assignment: Assignment, at: datetime) -> None:
+        self.lapse_clocks(at, [assignment])
+        for paused in self.deadlines:
+            if paused.assignment is assignment and paused.ended_as == "paused":
+                paused.ended_as = "lapsed"
+        for request in self.requests:
+            if request.assignment_id == assignment.id and request.state == "asked":
+                request.state = "lapsed"
+
     @staticmethod
-    def _check_due(due_at: datetime, at: datetime) -> None:
+    def _check_due(due_at: datetime, at: datetime, field: str = "due_at") -> None:
         """A due time that a person gives: a slip in the year is not taken for a decision."""
         if due_at <= at:
-            raise Invalid("due_at", "办结时限必须晚于现在")
+            raise Invalid(field, "办结时限必须晚于现在")
         if due_at > at + timedelta(days=366):
-            raise Invalid("due_at", "办结时限不能晚于一年以后，请核对年份")
+            raise Invalid(field, "办结时限不能晚于一年以后，请核对年份")
 
     def _offer(
         self, unit: Unit, part: str, by: Actor, at: datetime, letter_number: str, note: str
@@ -108,6 +184,39 @@ class Handling(Intake):
         else:
             self.start_clock(stage, at, "交办", assignment=assignment, limit=limit)
 
+    def _start_assist_clocks(
+        self, assignment: Assignment, at: datetime, due_at: datetime | None = None
+    ) -> None:
+        """An assist's own limits, as far as the lead's answer does not come before."""
+        self.start_clock("sign", at, "交办", assignment=assignment)
+        self.start_clock("contact", at, "交办", assignment=assignment)
+        lead = self._lead_clock()
+        until, why, spec = due_at, "", ""
+        if due_at is not None:
+            why = f"由交办人核定，应于{clocks.shown_end(due_at)}前反馈。"
+        limit = "assist" if self.rule(at)[1].spec("assist") else "answer"
+        if until is None and lead is not None:
+            usual = clocks.due(at, self.rule(at)[1].spec(limit), load_calendar(), "交办")
+            if usual is None or usual.at > lead.due_at:
+                until, spec = lead.due_at, lead.spec
+                why = f"协办时限不晚于主办时限，应于{clocks.shown_end(until)}前反馈。"
+        self.start_clock(
+            "assist",
+            at,
+            "交办",
+            assignment=assignment,
+            limit=limit,
+            until=until,
+            why=why,
+            spec=spec,
+        )
+        self._pause_while_held(assignment, at)
+
+    def _pause_while_held(self, assignment: Assignment, at: datetime) -> None:
+        """While an appeal is held, a clock that begins waits with the others."""
+        if self.state == "held":
+            self.end_clocks(at, ended_as="paused", assignment=assignment)
+
     def endorse(self, *, by: Actor, at: datetime, note: str = "", seen: int | None = None) -> None:
         """What the duty officer accepted and handed off stands: the office says so (追认)."""
         with self.act("endorse", by=by, at=at, seen=seen) as act:
@@ -115,7 +224,13 @@ class Handling(Intake):
             self.duty_unendorsed = False
 
     def recall(
-        self, reason: str, *, by: Actor, at: datetime, seen: int | None = None
+        self,
+        reason: str,
+        *,
+        by: Actor,
+        at: datetime,
+        release_assists: bool = False,
+        seen: int | None = None,
     ) -> None:
         """Take the lead assignment back; assists run on unless released."""
         if not reason.strip():
@@ -125,13 +240,12 @@ class Handling(Intake):
             lead = self.lead
             if lead is not None:
                 act.assignment = lead
-                lead.state = "released"
-                lead.released_at = at
-                lead.release_reason = "recalled"
-                self.lapse_clocks(at, [lead])
-                for request in self.requests:
-                    if request.assignment_id == lead.id and request.state == "asked":
-                        request.state = "lapsed"
+                self._let_go(lead, at, "recalled")
+            going = [a for a in self.assists if a.is_open] if release_assists else []
+            for assist in going:
+                self._let_go(assist, at, "recalled")
+            if going:
+                act.data["assists"] = [assist.unit.name for assist in going]
             self.lead_unit_id = None
             self.state = "accepted"
             self.start_clock("assign", at, "收回")
@@ -143,9 +257,10 @@ class Handling(Intake):
         at: datetime,
         handler_name: str = "",
         handler_phone: str | None = None,
+        hand: int | None = None,
         seen: int | None = None,
     ) -> None:
-        with self.act("sign_for", by=by, at=at, seen=seen) as act:
+        with self.act("sign_for", by=by, at=at, hand=hand, seen=seen) as act:
             self._sign(act.assignment, by, at, handler_name, handler_phone)
 
     def _sign(
@@ -185,10 +300,11 @@ class Handling(Intake):
         by: Actor,
         at: datetime,
         happened_at: datetime | None = None,
+        hand: int | None = None,
     ) -> None:
         if not words.strip():
             raise Invalid("words", "请填写联系情况")
-        with self.act("contact", by=by, at=at, happened_at=happened_at) as act:
+        with self.act("contact", by=by, at=at, happened_at=happened_at, hand=hand) as act:
             act.data["way"] = way
             act.texts["note"] = words
             if act.assignment.contacted_at is None:
@@ -204,10 +320,11 @@ class Handling(Intake):
         planned_at: datetime | None = None,
         attachments: Iterable[Attachment] = (),
         happened_at: datetime | None = None,
+        hand: int | None = None,
     ) -> None:
         if not words.strip():
             raise Invalid("words", "请填写进展情况")
-        with self.act("progress", by=by, at=at, happened_at=happened_at) as act:
+        with self.act("progress", by=by, at=at, happened_at=happened_at, hand=hand) as act:
             act.texts["note"] = words
             act.assignment.progress_at = at
             if planned_at is not None:
@@ -226,17 +343,22 @@ class Handling(Intake):
         at: datetime,
         evidence: str = "",
         attachments: Iterable[Attachment] = (),
+        hand: int | None = None,
         seen: int | None = None,
     ) -> None:
-        """The lead's final answer: the first key. Answering counts as signing for.
+        """The lead's final answer: the first key; or an assist's, which leaves the appeal as it
+        is. Answering counts as signing for.
 
         Raises Invalid where the outcome's evidence is missing: an attachment, or an account of
         how it was checked (who, when, how, result).
         """
         files = list(attachments)
-        self._check_answer(outcome, account, public_reply, evidence, bool(files))
-        with self.act("answer", by=by, at=at, seen=seen) as act:
+        self._check_answer(outcome, account, evidence, bool(files))
+        with self.act("answer", by=by, at=at, hand=hand, seen=seen) as act:
             assignment: Assignment = act.assignment
+            # What an assist says is for the lead; the firm hears the lead.
+            if assignment.part == "lead" or public_reply.strip():
+                self._check_reply(public_reply)
             if assignment.handler_id is None:
                 self._sign(assignment, by, at, assignment.handler_name)
             assignment.state = "answered"
@@ -248,30 +370,30 @@ class Handling(Intake):
             assignment.evidence = evidence
             if files:
                 self.attachments.extend(files)
+            self.end_clocks(at, *ANSWERS, assignment=assignment)
+            self._stop(assignment, at)
+            if assignment.part != "lead":
+                return
             self.state = "answered"
             self.answered_at = at
             self.outcome = outcome
             self.account = account
             self.public_reply = public_reply
-            self.end_clocks(at, "answer", "rework", assignment=assignment)
-            self.lapse_clocks(at, [assignment])
-            for request in self.requests:
-                if request.assignment_id == assignment.id and request.state == "asked":
-                    request.state = "lapsed"
             self.start_clock("review", at, "反馈")
 
-    def _check_answer(
-        self, outcome: str, account: str, public_reply: str, evidence: str, has_files: bool
-    ) -> None:
+    @staticmethod
+    def _check_reply(public_reply: str) -> None:
+        if not public_reply.strip():
+            raise Invalid("public_reply", "请填写对企业的答复")
+        if len(public_reply.strip()) < 10 and any(w in public_reply for w in RECEIPTS):
+            raise Invalid("public_reply", "“收悉”不是答复，请写明办理结果")
+
+    def _check_answer(self, outcome: str, account: str, evidence: str, has_files: bool) -> None:
         found = catalogue().outcomes.get(outcome)
         if found is None:
             raise Invalid("outcome", "请选择办理结果")
         if not account.strip():
             raise Invalid("account", "请填写内部办理情况")
-        if not public_reply.strip():
-            raise Invalid("public_reply", "请填写对企业的答复")
-        if len(public_reply.strip()) < 10 and any(w in public_reply for w in RECEIPTS):
-            raise Invalid("public_reply", "“收悉”不是答复，请写明办理结果")
         if found.needs_evidence and not evidence.strip() and not has_files:
             wanted = found.evidence or "核实人、核实时间、方式和结果"
             raise Invalid("evidence", f"结果为“{found.name}”的，请上传佐证附件或写明：{wanted}")
@@ -305,32 +427,37 @@ class Handling(Intake):
             self.start_clock("assign", at, "退回")
             return None
         self.state = "assigned"
-        was = self._last_answer_clock(lead)
-        lead.state = "taken"
-        lead.sent_back_at = at
-        lead.sent_back_for = reason
-        if was is None:
-            self.start_clock("answer", at, "退回", assignment=lead)
-        else:
-            due = clocks.due_after_send_back(
-                was.ended_at or at, was.due_at, at, was.spec, load_calendar()
-            )
-            deadline = self.start_clock(
-                was.stage,
-                at,
-                "退回",
-                assignment=lead,
-                until=due.at,
-                why=due.sentence,
-                spec=was.spec,
-            )
-            if deadline is not None:
-                deadline.original_due_at = was.original_due_at
+        self._answer_anew(lead, at, reason)
         return lead
 
-    def _last_answer_clock(self, lead: Assignment) -> Deadline | None:
+    def _answer_anew(self, assignment: Assignment, at: datetime, reason: str) -> None:
+        """It is taken again, with what was left of its time."""
+        was = self._last_answer_clock(assignment)
+        assignment.state = "taken"
+        assignment.sent_back_at = at
+        assignment.sent_back_for = reason
+        if was is None:
+            stage = "answer" if assignment.part == "lead" else "assist"
+            self.start_clock(stage, at, "退回", assignment=assignment)
+            return
+        due = clocks.due_after_send_back(
+            was.ended_at or at, was.due_at, at, was.spec, load_calendar()
+        )
+        deadline = self.start_clock(
+            was.stage,
+            at,
+            "退回",
+            assignment=assignment,
+            until=due.at,
+            why=due.sentence,
+            spec=was.spec,
+        )
+        if deadline is not None:
+            deadline.original_due_at = was.original_due_at
+
+    def _last_answer_clock(self, assignment: Assignment) -> Deadline | None:
         clocks_ = [
-            d for d in self.deadlines if d.assignment is lead and d.stage in ("answer", "rework")
+            d for d in self.deadlines if d.assignment is assignment and d.stage in ANSWERS
         ]
         return max(clocks_, key=lambda d: d.started_at, default=None)
 
@@ -425,10 +552,7 @@ class Handling(Intake):
         if lead is not None and lead.unit.active:
             return
         if lead is not None:
-            lead.state = "released"
-            lead.released_at = at
-            lead.release_reason = "changed"
-            self.lapse_clocks(at, [lead])
+            self._let_go(lead, at, "changed")
         self.state = "accepted"
         self.lead_unit_id = None
         self.start_clock("assign", at, "恢复办理")

@@ -153,6 +153,7 @@ class Leaf(Standing[Handing, Clock]):
         reviewed_at: datetime | None
         confirmed_at: datetime | None
         closed_at: datetime | None
+        ended_at: datetime | None
         outcome: str
         account: str
         public_reply: str
@@ -345,8 +346,9 @@ _APPEAL = tuple(
         "place", "route_from", "route_to", "goods", "plates", "stranded", "stranded_since",
         "complained_unit", "registered_at", "registrar_id", "registrar_unit_id", "opening",
         "accepted_at", "assigned_at", "answered_at", "reviewed_at", "confirmed_at", "closed_at",
-        "lead_unit_id", "lead_signed", "outcome", "account", "public_reply", "details_asked",
-        "details_question", "attempts", "attempt_half_days", "called_at", "caller_id", "contacted",
+        "ended_at", "lead_unit_id", "lead_signed", "outcome", "account", "public_reply",
+        "details_asked", "details_question", "attempts", "attempt_half_days", "called_at",
+        "caller_id", "contacted",
         "solved", "satisfaction", "undetermined", "upheld_for", "upholder_id", "call_exempt",
         "close_stopped", "told_at", "recurred_at", "closer_id", "closer_in_unit",
         "duty_unendorsed", "master_id", "held_from", "joined_count", "is_open", "due_at",

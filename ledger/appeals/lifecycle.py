@@ -159,7 +159,8 @@ class Verb:
     none changes. `apart` is the 回避 that binds it (design §3, Two keys): 'callers' bars who
     answered and posts of handling units; 'closers' bars also who made the decisive call-back.
     `note` verbs never collide with another hand; `assignment` are the states of one's own
-    assignment in which it can be done. `limit` says its time limit in words, for the help page.
+    assignment in which it can be done, or, where `part` is named, of an assignment of that part
+    which is handed to the verb. `limit` says its time limit in words, for the help page.
     """
 
     code: str
@@ -171,6 +172,9 @@ class Verb:
     apart: Apart = ""
     note: bool = False
     assignment: frozenset[str] = frozenset()
+    part: str = ""
+    stays: frozenset[str] = frozenset()
+    """States of `frm` that it never leads on from, whatever `to` says."""
     limit: str = ""
     past: str = ""
 
@@ -194,6 +198,9 @@ def _states(*names: str) -> frozenset[str]:
 
 
 SAME = ("same",)
+AT_UNITS = _states("assigned", "held", "accepted")
+"""States in which units have something in hand; accepted, where the lead was taken back and the
+assists run on."""
 
 VERBS: tuple[Verb, ...] = (
     Verb("register", "登记", frozenset(), ("registered",), ANYBODY_REGISTERS,
@@ -226,25 +233,30 @@ VERBS: tuple[Verb, ...] = (
     Verb("assign", "交办", _states("accepted"), ("assigned",), (*COORDINATOR, DUTY),
          "一个主办单位、若干协办单位及各自时限；文号可不填", limit="与受理同一时限，自登记起算"),
     Verb("endorse", "追认", OPEN, SAME, COORDINATOR, "值班员受理并交办的特急诉求，次日上班追认"),
-    Verb("add_assist", "增加协办", _states("assigned", "held"), SAME, COORDINATOR, "理由"),
-    Verb("release_assist", "解除协办", _states("assigned", "held"), SAME, COORDINATOR, "理由"),
+    Verb("add_assist", "增加协办", _states("assigned", "held"), SAME, COORDINATOR,
+         "一个或几个协办单位及其时限，理由"),
+    Verb("release_assist", "解除协办", _states("assigned", "held"), SAME, COORDINATOR,
+         "解除哪个协办单位和理由", assignment=OPEN_ASSIGNMENT, part="assist"),
     Verb("waive", "免予协办反馈", _states("assigned", "held"), SAME,
-         (*COORDINATOR, _who("handler", "parent"), _who("unit_lead", "parent")), "理由"),
+         (*COORDINATOR, _who("handler", "parent"), _who("unit_lead", "parent")),
+         "免予哪个协办单位反馈和理由", assignment=OPEN_ASSIGNMENT, part="assist"),
     Verb("send_back_assist", "退回协办重报", _states("assigned", "held"), SAME,
-         (*COORDINATOR, _who("handler", "parent"), _who("unit_lead", "parent")), "理由"),
-    Verb("change_lead", "变更主办", _states("assigned", "held"), SAME, COORDINATOR, "理由"),
+         (*COORDINATOR, _who("handler", "parent"), _who("unit_lead", "parent")),
+         "退回哪个协办单位，缺什么、怎么补", assignment=_states("answered"), part="assist"),
+    Verb("change_lead", "变更主办", _states("assigned", "held"), SAME, COORDINATOR,
+         "新的主办单位和理由；原主办的各项时限终止，新主办重新计时"),
     Verb("recall", "收回", _states("assigned"), ("accepted",), COORDINATOR,
          "理由；协办未解除的继续办理"),
     Verb("raise", "提请上级协调", _states("accepted", "assigned"), ("accepted", "held", "same"),
          COORDINATOR, "理由；上级不用本系统的，登记报送对象、公文种类、文号、日期和下次跟进时间"),
     Verb("hand_back", "交回下级", _states("accepted", "assigned"), ("accepted",), COORDINATOR,
          "上级的裁定意见"),
-    Verb("sign_for", "签收", _states("assigned", "held"), SAME, HANDLERS, "经办人和电话",
+    Verb("sign_for", "签收", AT_UNITS, SAME, HANDLERS, "经办人和电话",
          assignment=_states("offered"), limit="签收时限，自交办起算"),
-    Verb("contact", "联系企业", _states("assigned", "held"), SAME, HANDLERS,
+    Verb("contact", "联系企业", AT_UNITS, SAME, HANDLERS,
          "联系时间、方式和情况", note=True, assignment=OPEN_ASSIGNMENT,
          limit="首次联系时限，自交办起算"),
-    Verb("progress", "阶段反馈", _states("assigned", "held"), SAME, HANDLERS,
+    Verb("progress", "阶段反馈", AT_UNITS, SAME, HANDLERS,
          "进展情况；可写明计划办结时间", note=True, assignment=OPEN_ASSIGNMENT),
     Verb("pass_on", "转办", _states("assigned", "held"), SAME, HANDLERS,
          "下级单位及其时限，不得超过本单位时限", assignment=_states("offered", "taken")),
@@ -264,9 +276,11 @@ VERBS: tuple[Verb, ...] = (
     Verb("sign_off", "审签", _states("assigned"), ("answered", "same"),
          (_who("unit_lead", "handling"),), "同意报送，或退回经办人",
          assignment=_states("signing")),
-    Verb("answer", "办结反馈", _states("assigned"), ("answered",), HANDLERS,
-         "办理结果、内部办理情况、对企业的答复，以及该结果要求的佐证；反馈即视为签收",
-         assignment=_states("offered", "taken"), limit="办结时限，自交办起算"),
+    Verb("answer", "办结反馈", _states("assigned", "accepted"), ("answered", "same"), HANDLERS,
+         "办理结果、内部办理情况、对企业的答复，以及该结果要求的佐证；反馈即视为签收。协办单位"
+         "均已反馈或免予反馈后，主办单位方可办结反馈；协办反馈不改变诉求状态",
+         assignment=_states("offered", "taken"), stays=_states("accepted"),
+         limit="办结时限，自交办起算"),
     Verb("send_back", "退回重报", _states("answered", "reviewed", "confirmed"),
          ("assigned", "accepted"), COORDINATOR, "缺什么、怎么补"),
     Verb("review", "审核通过", _states("answered"), ("reviewed", "held", "confirmed"), COORDINATOR,
@@ -324,7 +338,7 @@ VERBS: tuple[Verb, ...] = (
          _who("coordinator", "own_office")), "标记", note=True),
     Verb("exclude", "考核剔除", ANY, SAME, (_who("manager", "jurisdiction"),
          _who("coordinator", "own_office")), "理由和依据"),
-    Verb("receive", "逾期未签收，视为签收", _states("assigned", "held"), SAME,
+    Verb("receive", "逾期未签收，视为签收", AT_UNITS, SAME,
          (_who("system", "command"),), "签收时限已过", assignment=_states("offered")),
     Verb("erase", "依法删除", ANY, SAME, (_who("system", "command"),),
          "法律依据；删除的文字由〔已依法删除〕代替，记录链条完整保留"),
@@ -350,6 +364,9 @@ class Held:
     state: str
     upheld_return: bool = False
     parent_unit_id: int | None = None
+    unit_name: str = ""
+    past: bool = False
+    """Of an earlier round."""
 
 
 @dataclass(frozen=True)
@@ -383,6 +400,7 @@ class Facts:
     strict_home_unit: bool = False
     duty_unendorsed: bool = False
     opening: bool = False
+    held_from: str = ""
 
 
 @dataclass(frozen=True)
@@ -401,14 +419,16 @@ class Verdict:
 NOT_YOURS = "您的岗位不能办理这一步。"
 
 
-def may(code: str, facts: Facts | None, actor: Actor) -> Verdict:
+def may(
+    code: str, facts: Facts | None, actor: Actor, assignment_id: int | None = None
+) -> Verdict:
     """Whether `actor` may do `code` on the appeal with these facts now, and under which seat.
 
-    `facts` is None for what begins an appeal. Raises KeyError for a verb that is not in the
-    table.
+    `facts` is None for what begins an appeal. `assignment_id` is the one he acts on, where his
+    posts give him several. Raises KeyError for a verb that is not in the table.
     """
     verb = BY_CODE[code]
-    candidates = list(_entitled(verb, facts, actor))
+    candidates = list(_entitled(verb, facts, actor, assignment_id))
     if not candidates:
         return Verdict(403, NOT_YOURS)
     if facts is None or not verb.frm:
@@ -424,26 +444,68 @@ def may(code: str, facts: Facts | None, actor: Actor) -> Verdict:
     late = ""
     for seat, assignment, states in barred:
         if assignment is None:
-            # The ledger's own hand is told which assignment; there must be one.
-            if states and not any(h.state in states for h in facts.assignments):
+            # Whoever does it says which assignment; there must be one.
+            if states and not any(
+                h.state in states and verb.part in ("", h.part) and not (verb.part and h.past)
+                for h in facts.assignments
+            ):
                 continue
             return Verdict(200, seat=seat)
         if states and assignment.state not in states:
             state = ASSIGNMENT_STATES[assignment.state]
             late = f"本单位的交办件现为“{state}”，不能{verb.label}。"
             continue
-        if code == "answer" and assignment.part != "lead":
-            late = "协办单位的反馈请在协办件中填写。"
-            continue
+        if code == "answer" and assignment.part == "lead":
+            waits_for = _no_last_word(facts)
+            if waits_for:
+                late = waits_for
+                continue
         return Verdict(200, seat=seat, assignment_id=assignment.id)
-    return Verdict(409, late or f"没有可以{verb.label}的交办件。")
+    return Verdict(409, late or NOTHING.get(code, f"没有可以{verb.label}的交办件。"))
+
+
+NOTHING = {
+    "release_assist": "没有在办的协办件。",
+    "waive": "没有在办的协办件。",
+    "send_back_assist": "没有已反馈的协办件。",
+}
+
+
+def _no_last_word(facts: Facts) -> str:
+    """Why the lead cannot answer finally yet; '' where it can."""
+    if facts.state != "assigned":
+        return f"诉求现为“{STATES[facts.state]}”，主办单位不能办结反馈。"
+    units = [
+        h.unit_name for h in facts.assignments if h.part == "assist" and h.state in OPEN_ASSIGNMENT
+    ]
+    if not units:
+        return ""
+    named = "、".join(units)
+    return f"协办单位{named}尚未反馈，待其反馈或由办公室免予协办反馈后，方可办结反馈。"
+
+
+def hands(code: str, facts: Facts, actor: Actor) -> tuple[int, ...]:
+    """The assignments on which `actor` may do `code` now, the likeliest first. Of several he has
+    to say which."""
+    verb = BY_CODE[code]
+    if not verb.assignment or verb.part:
+        return ()
+    mine = dict.fromkeys(h.id for _, h, _ in _entitled(verb, facts, actor, None, every=True) if h)
+    return tuple(i for i in mine if may(code, facts, actor, i))
 
 
 Candidate = tuple[Seat | None, Held | None, frozenset[str]]
 """A seat, the assignment it acts on, and the states that one must be in (empty: any)."""
 
 
-def _entitled(verb: Verb, facts: Facts | None, actor: Actor) -> Iterable[Candidate]:
+def _entitled(
+    verb: Verb,
+    facts: Facts | None,
+    actor: Actor,
+    assignment_id: int | None,
+    *,
+    every: bool = False,
+) -> Iterable[Candidate]:
     """The seats (with the assignment they act on) that the table's `by` column admits."""
     for who in verb.by:
         if actor.kind != "person":
@@ -460,7 +522,7 @@ def _entitled(verb: Verb, facts: Facts | None, actor: Actor) -> Iterable[Candida
                 facts and facts.urgency == "critical" and facts.off_hours and seat.on_duty
             ):
                 continue
-            for found, held in _in_scope(who.scope, facts, seat, actor):
+            for found, held in _in_scope(who.scope, facts, seat, actor, assignment_id, every):
                 yield found, held, states
 
 
@@ -480,7 +542,12 @@ def _as_registrar(who: Who, facts: Facts | None, actor: Actor) -> Iterable[Candi
 
 
 def _in_scope(
-    scope: Scope, facts: Facts | None, seat: Seat, actor: Actor
+    scope: Scope,
+    facts: Facts | None,
+    seat: Seat,
+    actor: Actor,
+    assignment_id: int | None,
+    every: bool,
 ) -> Iterable[tuple[Seat, Held | None]]:
     if scope == "anywhere":
         yield seat, None
@@ -502,13 +569,19 @@ def _in_scope(
         if scope == "lead":
             held = [h for h in held if h.part == "lead"]
         held = [h for h in held if h.state != "released" and not h.upheld_return]
+        if assignment_id is not None:
+            held = [h for h in held if h.id == assignment_id]
         held.sort(key=lambda h: (h.state not in OPEN_ASSIGNMENT, h.part != "lead", -h.id))
-        for one in held[:1]:
+        for one in held if every else held[:1]:
             yield seat, one
     elif scope == "parent":
         for one in facts.assignments:
             if one.parent_unit_id == seat.unit_id:
                 yield seat, one
+
+
+NEEDS_LEAD = ("add_assist", "send_back_assist", "change_lead")
+"""Not while held otherwise than from assigned: no lead works beside the assist."""
 
 
 def _not_now(verb: Verb, facts: Facts) -> str:
@@ -523,6 +596,8 @@ def _not_now(verb: Verb, facts: Facts) -> str:
         return "热线回访结果为不满意，请退回重办或不予销号。"
     if verb.code == "endorse" and not facts.duty_unendorsed:
         return "没有需要追认的值班处置。"
+    if verb.code in NEEDS_LEAD and facts.held_from not in ("", "assigned"):
+        return "本件挂账前没有主办单位在办，请先恢复办理。"
     return ""
 
 

@@ -1,4 +1,5 @@
-"""The appeal: columns (record.py) and verbs (intake, handling, closing, opening) put together."""
+"""The appeal: columns (record.py) and verbs (intake, handling, closing, opening, assisting), put
+together."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from sqlalchemy.orm import Mapped, relationship
 from ..files.models import Attachment
 from ..firms.models import Firm
 from ..people.models import Unit
-from .opening import Opening
+from .assisting import Assisting
 from .parts import (
     AppealPlate,
     Assignment,
@@ -32,7 +33,7 @@ def _few(name: str, where: str, *columns: str) -> Index:
     )
 
 
-class Appeal(Opening):
+class Appeal(Assisting):
     """诉求. See record.py for its columns."""
 
     __tablename__ = "appeal"

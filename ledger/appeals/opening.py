@@ -122,9 +122,11 @@ class Opening(Closing):
         *,
         by: Actor,
         at: datetime,
+        assist: int | None = None,
         seen: int | None = None,
     ) -> None:
-        """核定时限: the due time of the clock that the state is judged by, by the office's word.
+        """核定时限: the due time of the clock that the state is judged by, or of an open `assist`'s
+        answer, by the office's word.
 
         Both the first and the new due time stay. Raises Invalid where the state has no clock.
         """
@@ -134,21 +136,37 @@ class Opening(Closing):
         stages = MAIN_CLOCK.get(self.state)
         if not stages:
             raise Invalid("due_at", "本件现在没有需要核定的时限")
+        given = None if assist is None else self._open_assist(assist, due_at)
         with self.act("set_due", by=by, at=at, seen=seen) as act:
             act.texts["reason"] = reason
-            was = self.main_clock()
-            lead = self.lead if self.state == "assigned" else None
-            stage = was.stage if was is not None else stages[0]
+            if given is not None:
+                was = next(iter(self.running("assist", assignment=given)), None)
+                act.data["unit"] = given.unit.name
+            else:
+                was = self.main_clock()
+                given = self.lead if self.state == "assigned" else None
+            stage = was.stage if was is not None else "assist" if assist else stages[0]
             if was is not None:
                 was.end(at, "lapsed")
-            act.assignment = lead
+            act.assignment = given
+            ends = "反馈" if assist else "办结"
             again = self.start_clock(
                 stage,
                 at,
                 "核定",
-                assignment=lead,
+                assignment=given,
                 until=due_at,
-                why=f"由交办人核定，应于{clocks.shown_end(due_at)}前办结。",
+                why=f"由交办人核定，应于{clocks.shown_end(due_at)}前{ends}。",
             )
             if again is not None and was is not None:
                 again.original_due_at = was.original_due_at
+
+    def _open_assist(self, assignment_id: int, due_at: datetime) -> Assignment:
+        """The assist whose due time is to be set, which may not lie behind the lead's."""
+        found = next((a for a in self.assists if a.id == assignment_id and a.is_open), None)
+        if found is None:
+            raise Invalid("assignment_id", "没有这个在办的协办件，请重新选择")
+        if self.state == "held":
+            raise Invalid("assignment_id", "挂账期间各单位的时限暂停，请恢复办理后核定")
+        self._check_beside_lead(due_at, "due_at")
+        return found

@@ -160,6 +160,7 @@ LIST_COLUMNS: tuple[Any, ...] = (
     Appeal.firm_id,
     Appeal.confidential,
     Appeal.appellant_type,
+    Appeal.held_from,
 )
 """The same, and what the table of acts asks of a row (facts_of)."""
 
@@ -504,6 +505,7 @@ def facts_of(rows: Iterable[Row[Any]], at: datetime) -> dict[int, Facts]:
         return {}
     ids = [row.id for row in wanted]
     held: dict[int, list[Held]] = {}
+    rounds = {row.id: row.round for row in wanted}
     units = directory().units
     for row in db.session.connection().execute(_HELD, {"ids": ids}):
         held.setdefault(row.appeal_id, []).append(
@@ -511,9 +513,11 @@ def facts_of(rows: Iterable[Row[Any]], at: datetime) -> dict[int, Facts]:
                 id=row.id,
                 unit_id=row.unit_id,
                 unit_path=units[row.unit_id].path,
+                unit_name=units[row.unit_id].label,
                 part=row.part,
                 state=row.state,
                 upheld_return=row.release_reason == "return_upheld",
+                past=row.round < rounds[row.appeal_id],
             )
         )
     keys = _first_keys([row for row in wanted if row.answered_at is not None])
@@ -551,6 +555,7 @@ def facts_of(rows: Iterable[Row[Any]], at: datetime) -> dict[int, Facts]:
             close_stopped=row.close_stopped,
             duty_unendorsed=row.duty_unendorsed,
             opening=row.opening,
+            held_from=row.held_from,
         )
         for row in wanted
     }
@@ -565,6 +570,7 @@ _HELD = (
         Assignment.unit_id,
         Assignment.part,
         Assignment.state,
+        Assignment.round,
         Assignment.release_reason,
     )
     .where(Assignment.appeal_id.in_(bindparam("ids", expanding=True)))

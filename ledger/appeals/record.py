@@ -43,6 +43,9 @@ NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 TITLE_LENGTH = 60
 
 
+CHOOSE_HAND = "您的岗位涉及本件的几个交办件，请选择为哪个单位办理"
+
+
 class Refused(Exception):
     """The table of acts says no. `status` is 403 (not yours) or 409 (not now)."""
 
@@ -343,10 +346,21 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         happened_at: datetime | None = None,
         on_behalf: str = "",
         seen: int | None = None,
+        hand: int | None = None,
     ) -> Act:
-        """Begin the act of `verb`. Raises Refused, and Invalid for a moment out of bounds."""
-        begins = not lifecycle.BY_CODE[verb].frm
-        verdict = lifecycle.may(verb, None, by) if begins else self.may(verb, by, at)
+        """Begin the act of `verb`. Raises Refused, and Invalid for a moment out of bounds.
+
+        `hand` is the assignment that `by` acts on; Invalid where his posts give him several and
+        he does not say which.
+        """
+        if not lifecycle.BY_CODE[verb].frm:
+            verdict = lifecycle.may(verb, None, by)
+        else:
+            facts = self.facts(at, by)
+            verdict = lifecycle.may(verb, facts, by, hand)
+            unsaid = verdict.assignment_id is not None and hand is None
+            if unsaid and len(lifecycle.hands(verb, facts, by)) > 1:
+                raise Invalid("hand", CHOOSE_HAND)
         if not verdict:
             raise Refused(verdict.status, verdict.reason)
         if happened_at is not None:

@@ -30,10 +30,11 @@ from ..people.directory import directory
 from ..people.regions import region_name
 from ..trail.models import ERASED
 from ..web import NotFound, Refused, wants_fragment
-from . import acts, cells, lifecycle, show_queries, story
+from . import acts, assist_acts, cells, holding, lifecycle, show_queries, story
 from . import leaf as leaves
 from .act_forms import ActForm, RevealForm
 from .acts import ACTS, Act, Drawing
+from .assist_acts import PARTS
 from .attachment_views import Taken
 from .closing import WAYS
 from .intake import CORRECTABLE
@@ -43,6 +44,7 @@ from .lines import time_words
 from .models import Appeal
 from .pages import blueprint
 from .queries import find
+from .standing import ANSWERS
 
 HIDDEN = "保密"
 SHORT_TRAIL = 8
@@ -145,6 +147,7 @@ class Panel:
 SIZES = {
     "category_id": "half",
     "unit_id": "half",
+    "assist_due_at": "half",
     "urgency": "third",
     "kind": "third",
     "appellant_type": "third",
@@ -192,10 +195,12 @@ def panel(
     """The act's panel, with a fresh form where none is handed in; with what is `chosen` on it
     already."""
     notes: list[str] = []
-    if act.code == "answer" and appeal.lead is not None and appeal.lead.contacted_at is None:
-        notes.append("尚未记录联系企业的情况，请先联系企业并登记“联系企业”。")
+    drawing = Drawing(appeal, actor, at, chosen or {})
+    if act.code == "answer":
+        mine = assist_acts.hand_of("answer", drawing)
+        if mine is not None and mine.contacted_at is None:
+            notes.append("尚未记录联系企业的情况，请先联系企业并登记“联系企业”。")
     if form is None:
-        drawing = Drawing(appeal, actor, at, chosen or {})
         like = None if chosen else act.depends(drawing)
         if like is not None:
             body = _kept_body(act, like, drawing)
@@ -238,12 +243,13 @@ _PLACES = re.compile("\x02([a-z_]+)\x03")
 def _filled(act: Act, form: ActForm, at_address: str, **more: Any) -> Panel:
     if "category_id" in form and "unit_id" in form:
         # A category brings its usual lead along; without JavaScript the lead is chosen by hand.
-        unit = f"#{form['unit_id'].id}"
+        unit, assists = f"#{form['unit_id'].id}", f"#{form['assist_ids'].id}"
         form["category_id"].render_kw = {
             "hx-get": f"{at_address}/{act.url}",
-            "hx-include": unit,
+            "hx-include": f"{unit}, {assists}",
             "hx-target": unit,
             "hx-select": unit,
+            "hx-select-oob": assists,
             "hx-swap": "outerHTML",
             "hx-trigger": "change",
         }
@@ -274,7 +280,7 @@ def article(
     book = catalogue()
     around = around or Around.of(appeal, actor, at)
     may_now = acts.open_to(appeal, facts, actor)
-    first = acts.next_of(may_now, appeal)
+    first = acts.next_of(may_now, Drawing(appeal, actor, at))
     kept = [code for code in keep if opened is None or code != opened.act.code]
     if opened is None and first is not None:
         opened = panel(first, appeal, actor, at, is_open=True, preserved=first.code in kept)
@@ -311,6 +317,7 @@ def article(
         "reveal_form": reveal_form or _reveal_form(phones),
         "reveal_asked": reveal_form is not None,
         "assignments": _assignments(appeal, clocks_told, book),
+        "holders": _holders(appeal, at),
         "clocks": _clocks(appeal, clocks_told),
         "calling": _calling(appeal, book, names),
         "trail": _hole("trail") if said_later else _drawn_trail(appeal, book),
@@ -321,6 +328,7 @@ def article(
         "first": first,
         "keep": kept,
         "barred": _barred(appeal, facts, actor, at),
+        "waiting": _waiting(appeal, facts, actor),
         "said": said,
     }
 
@@ -625,12 +633,14 @@ class Handed(NamedTuple):
     part: str
     state: str
     tone: str
+    answered: str
+    due: str
+    """What its answer, and the due time of that, are called."""
     answer_clock: Clock | None
     outcome: str
     is_past: bool
 
 
-PARTS = {"lead": "主办", "assist": "协办", "child": "转办"}
 RELEASES = {
     "recalled": "收回",
     "merged": "合并",
@@ -643,30 +653,54 @@ RELEASES = {
 
 
 def _assignments(appeal: Leaf, told: Mapping[int, Clock], book: Catalogue) -> list[Handed]:
-    """The latest round first; what is released, or of an earlier round, is folded away."""
-    rows = sorted(appeal.assignments, key=lambda a: (-a.round, not a.is_open, -a.id))
+    """The lead first, then the assists; what is released, or of an earlier round, comes last and
+    is folded away."""
+
+    def is_past(row: leaves.Handing) -> bool:
+        return row.state == "released" or (row.round < appeal.round and not row.is_open)
+
+    rows = sorted(
+        appeal.assignments,
+        key=lambda a: (is_past(a), -a.round if is_past(a) else 0, a.part != "lead", a.id),
+    )
     handed = []
     for row in rows:
         mine = [d for d in appeal.deadlines if d.assignment_id == row.id and d.stage in ANSWERS]
         last = max(mine, key=lambda d: (d.started_at, d.id), default=None)
         state = lifecycle.ASSIGNMENT_STATES[row.state]
-        if row.release_reason:
-            state = f"{state}（{RELEASES.get(row.release_reason, '')}）"
+        if released_for := RELEASES.get(row.release_reason):
+            state = f"{state}（{released_for}）"
         handed.append(
             Handed(
                 row=row,
                 part=PARTS.get(row.part, row.part),
                 state=state,
                 tone="now" if row.is_open else "end" if row.released_at else "good",
+                answered="协办反馈" if row.part == "assist" else "办结反馈",
+                due="应反馈" if row.part == "assist" else "应办结",
                 answer_clock=told[last.id] if last else None,
                 outcome=book.outcome_name(row.outcome) if row.outcome else "",
-                is_past=row.released_at is not None or row.round < appeal.round,
+                is_past=is_past(row),
             )
         )
     return handed
 
 
-ANSWERS = ("answer", "rework")
+class Holder(NamedTuple):
+    """Who has had it in hand, and how long, in words."""
+
+    label: str
+    words: str
+    now: bool
+
+
+def _holders(appeal: Leaf, at: datetime) -> list[Holder]:
+    units = directory().units
+    found = []
+    for one in holding.holdings(appeal, ANSWERS, at):
+        part = f"（{PARTS[one.part]}）" if one.part else ""
+        found.append(Holder(f"{units[one.unit_id].label}{part}", one.words, one.now))
+    return found
 
 
 def _calling(appeal: Leaf, book: Catalogue, names: dict[int | None, str]) -> list[Fact]:
@@ -779,6 +813,16 @@ def _barred(appeal: Leaf, facts: Facts, actor: Actor, at: datetime) -> list[dict
         who = show_queries.persons_who_may(code, facts, at)
         told.append({"label": verb.label, "reason": reason, "who": who})
     return told
+
+
+def _waiting(appeal: Leaf, facts: Facts, actor: Actor) -> str:
+    """Why the lead, who is ready to, cannot answer yet; '' for everybody else."""
+    lead = appeal.lead
+    code = "answer"
+    if lead is None or lead.state not in lifecycle.BY_CODE[code].assignment:
+        return ""
+    verdict = lifecycle.may(code, facts, actor, lead.id)
+    return verdict.reason if verdict.status == 409 and appeal.assists else ""
 
 
 # -- a number in full --------------------------------------------------------------------------

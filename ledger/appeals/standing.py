@@ -30,6 +30,9 @@ MAIN_CLOCK: dict[str, tuple[str, ...]] = {
 }
 """Which clock an appeal is sorted and judged by, state by state (design §3, The clock)."""
 
+ANSWERS = ("answer", "rework", "assist")
+"""Clocks of an assignment's own answer."""
+
 SAMPLE = 10
 """One in so many 咨询 is called back all the same."""
 
@@ -56,15 +59,18 @@ class Given:
     def is_signed(self) -> bool:
         return self.signed_at is not None
 
-    def held(self) -> Held:
-        """As the table of acts sees it."""
+    def held(self, round_no: int) -> Held:
+        """As the table of acts sees it, when the appeal is in this round."""
+        unit = directory().units[self.unit_id]
         return Held(
             id=self.id,
             unit_id=self.unit_id,
-            unit_path=directory().units[self.unit_id].path,
+            unit_path=unit.path,
+            unit_name=unit.label,
             part=self.part,
             state=self.state,
             upheld_return=self.release_reason == "return_upheld",
+            past=self.round < round_no,
         )
 
 
@@ -111,6 +117,7 @@ class Standing(Generic[A, D]):
         close_stopped: Any
         duty_unendorsed: Any
         opening: Any
+        held_from: Any
         phone_given: Any
         phone_index: Any
         attempts: Any
@@ -136,6 +143,17 @@ class Standing(Generic[A, D]):
         leads: list[A] = [a for a in self.assignments if a.part == "lead" and a.state != "released"]
         return max(leads, key=lambda a: (a.round, a.assigned_at), default=None)
 
+    @property
+    def assists(self) -> list[A]:
+        """Of this round, and whichever still run; those taken back are no more among them."""
+        return [
+            a
+            for a in self.assignments
+            if a.part == "assist"
+            and a.state != "released"
+            and (a.is_open or a.round == self.round)
+        ]
+
     def facts(self, at: datetime, by: Actor | None = None) -> Facts:
         """What the table must know, as of `at`; of one actor alone, what can matter to him."""
         persons = {self.registrar_id}
@@ -153,7 +171,7 @@ class Standing(Generic[A, D]):
             source_systems=frozenset(order.source_system for order in orders),
             known_to=frozenset(persons - {None}),
             known_to_units=frozenset({self.registrar_unit_id} - {None}),
-            assignments=tuple(a.held() for a in self.assignments),
+            assignments=tuple(a.held(self.round) for a in self.assignments),
             first_keys=self._first_keys(),
             decisive=frozenset({self.caller_id, self.upholder_id} - {None}),
             undetermined=self.undetermined,
@@ -163,6 +181,7 @@ class Standing(Generic[A, D]):
             close_stopped=self.close_stopped,
             duty_unendorsed=self.duty_unendorsed,
             opening=self.opening,
+            held_from=self.held_from,
         )
 
     def turning(self, at: datetime) -> tuple[Any, ...]:

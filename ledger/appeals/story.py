@@ -87,6 +87,7 @@ NOTES: dict[tuple[str, str], str] = {
     ("endorse", "note"): "追认意见",
     ("set_due", "reason"): "核定理由",
     ("send_back", "reason"): "退回理由",
+    ("send_back_assist", "reason"): "退回理由",
     ("withdraw", "told"): "诉求人表示",
     ("uphold", "basis"): "认定依据",
     ("erase", "basis"): "法律依据",
@@ -253,7 +254,6 @@ class _Teller:
             self._corrections()
         self._texts()
         moved = ink.from_state != ink.to_state
-        kind = BY_CODE.get(ink.verb)
         who = ink.actor_name or "系统"
         if ink.actor_kind == "firm" and not self.knows:
             who = "诉求人"
@@ -262,7 +262,7 @@ class _Teller:
             at=ink.at,
             happened_at=None if ink.happened_at == ink.at else ink.happened_at,
             verb=ink.verb,
-            label=kind.done if kind else ink.verb,
+            label=self._label_of_verb(),
             who=who,
             post=self._post(),
             from_label=STATES.get(ink.from_state, "") if moved else "",
@@ -273,6 +273,13 @@ class _Teller:
             told=tuple(self.told),
             more=tuple(self.more),
         )
+
+    def _label_of_verb(self) -> str:
+        verb = self.ink.verb
+        if verb == "answer" and self._assignment("part") == "assist":
+            return "协办反馈"
+        kind = BY_CODE.get(verb)
+        return kind.done if kind else verb
 
     def _post(self) -> str:
         role = ROLES.get(self.ink.post_role, "")
@@ -300,9 +307,26 @@ class _Teller:
                     self._say(self.fields[name], self._value(name, value))
         if verb == "assign":
             self._say("主办单位", str(data.get("unit", "")))
+            self._say("协办单位", "、".join(data.get("assists", ())))
             self._say("文号", self._assignment("letter_number"))
-            self._say("应办结", self._due())
+            self._say("应办结", self._due("answer", "rework"))
+            self._say("协办应反馈", self._due("assist"))
+        if verb == "add_assist":
+            self._say("协办单位", "、".join(data.get("assists", ())))
+            self._say("文号", self._assignment("letter_number"))
+            self._say("应反馈", self._due("assist"))
+        if verb in ("release_assist", "waive", "send_back_assist"):
+            self._say("协办单位", str(data.get("unit", "")))
+            self._say("应反馈", self._due("assist"))
+        if verb == "change_lead":
+            self._say("原主办单位", str(data.get("former", "")))
+            self._say("主办单位", str(data.get("unit", "")))
+            self._say("文号", self._assignment("letter_number"))
+            self._say("应办结", self._due("answer", "rework"))
+        if verb == "recall":
+            self._say("同时解除协办", "、".join(data.get("assists", ())))
         if verb == "set_due":
+            self._say("协办单位", str(data.get("unit", "")))
             self._new_due()
         if verb in ("answer", "sign_off"):
             self._say("办理结果", self.names.outcome_name(self._assignment("outcome")))
@@ -365,18 +389,22 @@ class _Teller:
         row = self.rows.get("assignment", {}).get(str(self.ink.assignment_id))
         if row is None:
             # A hand-off's entry is written before its assignment has a number of its own there.
-            row = _row(self.set, "assignment")
-            key = next(iter(self.set.get("assignment", {})), "")
-            row = self.rows.get("assignment", {}).get(key, row)
+            new: dict[str, Any] = self.set.get("assignment", {})
+            # Of several the lead's is meant; keys do not stand in the order of the rows.
+            key = next((k for k, r in new.items() if r.get("part") == "lead"), next(iter(new), ""))
+            row = self.rows.get("assignment", {}).get(key, new.get(key, {}))
         value = row.get(column)
         return "" if value is None else str(value)
 
-    def _due(self) -> str:
-        for row in self.set.get("deadline", {}).values():
-            if row.get("stage") in ("answer", "rework"):
-                due = _moment(row.get("due_at"))
-                return shown_end(due) if due else ""
-        return ""
+    def _due(self, *stages: str) -> str:
+        """The due times of the clocks of these stages that began, where they are all the same."""
+        found = {
+            row.get("due_at")
+            for row in self.set.get("deadline", {}).values()
+            if row.get("stage") in stages
+        }
+        due = _moment(found.pop()) if len(found) == 1 else None
+        return shown_end(due) if due else ""
 
     def _new_due(self) -> None:
         """The due time set, and the one in whose place it stands."""

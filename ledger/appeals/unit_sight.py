@@ -29,8 +29,8 @@ IN_HAND = (HAND, SIGN + HAND, HAND + AGAIN, SIGN + HAND + AGAIN)
 SENT_BACK = (HAND + AGAIN, SIGN + HAND + AGAIN)
 AT_UNIT = (SIGN, *IN_HAND)
 
-ACTIVE = ("assigned", "held")
-"""States in which a unit has something to do."""
+ACTIVE = ("accepted", "assigned", "held")
+"""States in which a unit has something to do; accepted, where assists run on after a recall."""
 
 HANDLED = tuple(sorted(OPEN_ASSIGNMENT - {"offered"}))
 

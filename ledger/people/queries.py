@@ -38,6 +38,11 @@ def unit(unit_id: int) -> Unit | None:
     return db.session.get(Unit, unit_id)
 
 
+def units_by_id(ids: Collection[int]) -> Sequence[Unit]:
+    """Read at once; `unit` finds them without asking again as long as they are held."""
+    return db.session.scalars(select(Unit).where(Unit.id.in_(ids))).all() if ids else ()
+
+
 def unit_by_code(code: str) -> Unit | None:
     return db.session.scalar(select(Unit).where(Unit.code == code))
 

@@ -14,9 +14,9 @@ from sqlalchemy import select
 
 import engines
 from cast import Cast, lay_cast
-from ledger.appeals.lifecycle import ENDS, OPEN_ASSIGNMENT, STATES, label
+from ledger.appeals.lifecycle import BY_CODE, ENDS, OPEN_ASSIGNMENT, STATES, label
 from ledger.appeals.models import Appeal
-from ledger.appeals.record import NEVER, Refused
+from ledger.appeals.record import NEVER, Invalid, Refused
 from ledger.appeals.standing import MAIN_CLOCK
 from ledger.catalogue.queries import catalogue
 from ledger.db import db
@@ -75,6 +75,16 @@ def _uphold(a: Appeal, who: Callable[[str], Actor], at: datetime) -> None:
     a.uphold(reason, "依据", by=who("ma"), at=at)
 
 
+def _of_assist(verb: str) -> Step:
+    """Done to the latest of its assists that it can be done to, or to none."""
+
+    def step(a: Appeal, who: Callable[[str], Actor], at: datetime) -> None:
+        wanted = [x for x in a.assists if x.state in BY_CODE[verb].assignment]
+        getattr(a, verb)(wanted[-1].id if wanted else 0, "理由", by=who("zhou"), at=at)
+
+    return step
+
+
 def _set_due(a: Appeal, who: Callable[[str], Actor], at: datetime) -> None:
     if a.state not in ENDS:
         a.set_due(at + timedelta(days=5), "核定", by=who("zhou"), at=at)
@@ -95,6 +105,23 @@ STEPS: dict[str, Step] = {
     "answer": _answer("chen", "resolved"),
     "answer police": _answer("he", "resolved"),
     "answer explained": _answer("chen", "explained"),
+    "assist police": lambda a, who, at: a.add_assist(
+        [_unit("360734-ga")], "配合", by=who("zhou"), at=at
+    ),
+    "assist both": lambda a, who, at: a.add_assist(
+        [_unit("360734-ga"), _unit("360734-jt-yg")], "配合", by=who("zhou"), at=at
+    ),
+    "sign police": lambda a, who, at: a.sign_for(by=who("he"), at=at),
+    "answer section": _answer("sun", "resolved"),
+    "waive": _of_assist("waive"),
+    "release assist": _of_assist("release_assist"),
+    "send back assist": _of_assist("send_back_assist"),
+    "lead police": lambda a, who, at: a.change_lead(
+        _unit("360734-ga"), "属其职责", by=who("zhou"), at=at
+    ),
+    "recall all": lambda a, who, at: a.recall(
+        "改派", by=who("zhou"), at=at, release_assists=True
+    ),
     "recall": lambda a, who, at: a.recall("改派", by=who("zhou"), at=at),
     "send back": lambda a, who, at: a.send_back("缺佐证", by=who("zhou"), at=at),
     "review": lambda a, who, at: a.review(by=who("zhou"), at=at),
@@ -143,6 +170,11 @@ def _check(appeal: Appeal, told: list[str]) -> None:
     main = appeal.main_clock()
     leads = [a for a in appeal.assignments if a.part == "lead" and a.state in OPEN_ASSIGNMENT]
     assert len(leads) <= 1, where
+    given = [a for a in appeal.assignments if a.state in OPEN_ASSIGNMENT]
+    assert len({a.unit_id for a in given}) == len(given), where
+    assists = [a for a in given if a.part == "assist"]
+    if state not in ("accepted", "assigned", "held"):
+        assert not assists, where
     assert appeal.due_at == (main.due_at if main else NEVER), where
     assert appeal.is_open == (state not in ENDS), where
     assert label(state) and STATES[state], where
@@ -156,6 +188,14 @@ def _check(appeal: Appeal, told: list[str]) -> None:
         assert not running, where
         assert not leads, where
         return
+    if state in ("accepted", "assigned"):
+        for assist in assists:
+            own = [d.stage for d in running if d.assignment is assist]
+            assert own.count("assist") == 1 and len(own) == len(set(own)), where
+            assert set(own) <= {"sign", "contact", "assist"}, where
+            assert ("sign" in own) <= (assist.state == "offered"), where
+        running = [d for d in running if d.assignment not in assists]
+        stages = sorted(d.stage for d in running)
     if state == "assigned":
         assert leads == [appeal.lead], where
         lead = leads[0]
@@ -235,6 +275,17 @@ ALL_THE_WAY = ["accept", "assign bureau", "sign", "answer", "review", "satisfied
          "satisfied", "close", "reopen", "assign police"],
         ["set due", "accept", "set due", "correct", "assign bureau", "set due", "hold",
          "set due", "resume", "answer", "send back", "answer"],
+        # An assist that was added while it was held; the lead waits for it.
+        ["accept", "assign bureau", "hold", "assist both", "resume", "sign police", "waive",
+         "answer police", "send back assist", "answer police", "answer", "review"],
+        # Recalled: the assist runs on, answers, and what was left of the other ends with the lead.
+        ["accept", "assign bureau", "assist both", "recall", "answer police", "hold", "resume",
+         "assign bureau", "answer section", "answer"],
+        # Who assisted leads; who led is a stranger.
+        ["accept", "assign bureau", "assist police", "hold", "lead police", "resume",
+         "answer police", "review", "satisfied", "close", "reopen", "assign bureau"],
+        ["accept", "assign bureau", "assist both", "recall all", "hold", "resume",
+         "assign police", "answer police"],
     ],
 )  # fmt: skip
 def test_lives_that_went_wrong_once(lives: Cast, steps: list[str]) -> None:
@@ -277,7 +328,7 @@ def _live(cast: Cast, steps: list[tuple[str, int]], kind: str) -> list[str]:
                 db.session.flush()
                 try:
                     STEPS[name](appeal, who, at)
-                except Refused:
+                except (Refused, Invalid):
                     continue
                 if name != "receive" or told != []:
                     told.append(name)

@@ -54,9 +54,9 @@ change_lead       | assigned held               | C
 recall            | assigned                    | C
 raise             | accepted assigned           | C
 hand_back         | accepted assigned           | C
-sign_for          | assigned held               | H:offered
-contact           | assigned held               | H:open
-progress          | assigned held               | H:open
+sign_for          | accepted assigned held      | H:offered
+contact           | accepted assigned held      | H:open
+progress          | accepted assigned held      | H:open
 pass_on           | assigned held               | H:offered,taken
 ask_return        | assigned                    | H:offered,taken
 rule_return       | assigned accepted           | C
@@ -64,7 +64,7 @@ ask_extension     | assigned                    | H:offered,taken
 rule_extension    | assigned accepted           | C M
 ask_hold          | assigned                    | H:offered,taken
 sign_off          | assigned                    | U:signing
-answer            | assigned                    | H:offered,taken
+answer            | accepted assigned           | H:offered,taken
 send_back         | answered reviewed confirmed | C
 review            | answered                    | C
 attempt           | reviewed                    | O L
@@ -86,7 +86,7 @@ reply             | open                        | -
 instruct          | any                         | M C
 tag               | any                         | M C
 exclude           | any                         | M C
-receive           | assigned held               | system:offered
+receive           | accepted assigned held      | system:offered
 erase             | any                         | system
 """
 
@@ -102,6 +102,13 @@ OPEN_STATES = (
 )
 STATES = (*OPEN_STATES, "closed", "declined", "merged", "withdrawn")
 OPEN_ASSIGNMENT = ("offered", "taken", "contested", "signing")
+
+OF_ASSISTS = {
+    "release_assist": OPEN_ASSIGNMENT,
+    "waive": OPEN_ASSIGNMENT,
+    "send_back_assist": ("answered",),
+}
+"""What is done to an assist wants one in one of these states."""
 
 BARS_HANDLERS = {"call_back", "uphold", "close"}
 """回避 (b): not under a post of a unit that handles, or below one; withdraw once answered."""
@@ -208,8 +215,10 @@ def actor(who: Who) -> Actor:
 class Case:
     state: str
     held: str = ""
-    """State of the lead's assignment; 'upheld': released by an upheld return; '': none."""
+    """State of its assignment; 'upheld': released by an upheld return; '': none."""
     where: str = "unit"
+    part: str = "lead"
+    """An assist stands beside a lead of elsewhere, but for accepted, where it was recalled."""
     accepted: bool = True
     critical_off_hours: bool = False
 
@@ -229,6 +238,19 @@ def cases() -> Iterator[Case]:
             yield Case(state, "answered")
             yield Case(state, "answered", where="neighbour_office")
             yield Case(state, "upheld")
+            for held in ("answered", "waived", "released", "upheld"):
+                yield Case(state, held, part="assist")
+        if state in ("accepted", "assigned", "held"):
+            for held in (*OPEN_ASSIGNMENT, "answered", "waived", "released", "upheld"):
+                yield Case(state, held, part="assist")
+                yield Case(state, held, where="neighbour_office", part="assist")
+
+
+def lead_elsewhere(case: Case) -> Held:
+    """The lead beside an assist; none where the case is the lead's own."""
+    state = {"assigned": "taken", "held": "taken"}.get(case.state, "answered")
+    alone = case.part == "lead" or case.state == "accepted"
+    return Held(6, 999, "/1/999/", "lead", "released" if alone else state)
 
 
 @cache
@@ -239,7 +261,7 @@ def facts(case: Case) -> Facts:
         id=5,
         unit_id=unit_id,
         unit_path=path,
-        part="lead",
+        part=case.part,
         state="released" if upheld else case.held,
         upheld_return=upheld,
     )
@@ -252,7 +274,7 @@ def facts(case: Case) -> Facts:
         urgency="critical" if case.critical_off_hours else "normal",
         off_hours=case.critical_off_hours,
         known_to=frozenset({REGISTRAR, FRIEND}),
-        assignments=(held,) if case.held else (),
+        assignments=(lead_elsewhere(case), held) if case.held else (),
         # Somebody else answered; who is asked here is barred by his post alone.
         first_keys=frozenset({1000}) if case.held == "answered" else frozenset(),
         # Every verb of the row may be asked for: the conditions beside the state hold.
@@ -280,6 +302,8 @@ def expected(verb: str, case: Case, who: Who) -> int:
         if who.place in handling:
             return 403
     if all(held != ("",) and case.held not in held for held in ways):
+        return 409
+    if verb in OF_ASSISTS and (case.part != "assist" or case.held not in OF_ASSISTS[verb]):
         return 409
     return 200
 

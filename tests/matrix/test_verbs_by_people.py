@@ -23,6 +23,7 @@ from ledger.catalogue.queries import catalogue
 from ledger.db import db, now
 from ledger.files.models import Attachment
 from ledger.people.actor import Actor, system
+from ledger.people.models import Unit
 from ledger.trail.models import Entry
 
 Doing = Callable[[Appeal, Actor, datetime], Any]
@@ -76,8 +77,6 @@ def doings(cast: Cast, master: str) -> dict[str, Doing]:
         appeal.accept(by=by, at=at, category_id=category, urgency="normal")
 
     def assign(appeal: Appeal, by: Actor, at: datetime) -> None:
-        from ledger.people.models import Unit
-
         appeal.assign(db.session.get_one(Unit, bureau), by=by, at=at)
 
     def receive(appeal: Appeal, by: Actor, at: datetime) -> None:
@@ -86,7 +85,24 @@ def doings(cast: Cast, master: str) -> dict[str, Doing]:
             raise Refused(lifecycle.may("receive", appeal.facts(at), by).status, "没有待签收的。")
         appeal.receive(found[0], by=by, at=at)
 
+    def police(appeal: Appeal) -> int:
+        return next((a.id for a in appeal.assists), 0)
+
+    def add_assist(appeal: Appeal, by: Actor, at: datetime) -> None:
+        appeal.add_assist([db.session.get_one(Unit, cast.units["industry"])], "配合", by=by, at=at)
+
+    def change_lead(appeal: Appeal, by: Actor, at: datetime) -> None:
+        unit = db.session.get_one(Unit, cast.units["section"])
+        appeal.change_lead(unit, "属其职责", by=by, at=at)
+
     return {
+        "add_assist": add_assist,
+        "change_lead": change_lead,
+        "release_assist": lambda a, by, at: a.release_assist(police(a), "无关", by=by, at=at),
+        "waive": lambda a, by, at: a.waive(police(a), "不需反馈", by=by, at=at),
+        "send_back_assist": lambda a, by, at: a.send_back_assist(
+            police(a), "缺照片", by=by, at=at
+        ),
         "supplement": lambda a, by, at: a.supplement("又有一车被劝返", by=by, at=at),
         "attach": lambda a, by, at: a.attach([_file()], by=by, at=at),
         "ask_details": lambda a, by, at: a.ask_details("请补充车牌号", by=by, at=at),
@@ -127,6 +143,7 @@ def _appeals(cast: Cast) -> dict[str, str]:
     cast.do(found["assigned, signed for"], lambda a, at: a.sign_for(by=cast.actor("chen"), at=at))
     found["recalled"] = cast.reach("assigned")
     cast.do(found["recalled"], lambda a, at: a.recall("改派", by=cast.actor("zhou"), at=at))
+    found |= {turn: _with_assist(cast, turn) for turn in ASSISTED}
     explained = cast.reach("assigned")
     cast.answer(explained, outcome="explained")
     cast.review(explained)
@@ -136,6 +153,28 @@ def _appeals(cast: Cast) -> dict[str, str]:
     cast.call_back(rework, "unsatisfied")
     found["rework"] = rework
     return found
+
+
+ASSISTED = ("assist offered", "assist answered", "assist alone", "assist held")
+
+
+def _with_assist(cast: Cast, turn: str) -> str:
+    """Beside the bureau the police; alone after a recall; or both held."""
+    number = cast.reach("accepted")
+
+    def assign(appeal: Appeal, at: datetime) -> None:
+        by = cast.actor("zhou")
+        appeal.assign(cast.unit("bureau"), assists=[cast.unit("police")], by=by, at=at)
+
+    cast.do(number, assign)
+    if turn == "assist answered":
+        cast.answer(number, by="he")
+    if turn == "assist alone":
+        cast.do(number, lambda a, at: a.recall("改派", by=cast.actor("zhou"), at=at))
+    if turn == "assist held":
+        until = now() + timedelta(days=7)
+        cast.do(number, lambda a, at: a.hold("等外省", until, by=cast.actor("zhou"), at=at))
+    return number
 
 
 def test_the_verbs_do_what_the_table_says(cast: Cast) -> None:

@@ -187,3 +187,28 @@ def test_fifty_registered_at_once_have_fifty_numbers_without_a_gap(cast: Cast) -
     last = sorted(int(number.rsplit("-", 1)[1]) for number in crowd.results())
     assert last == list(range(1, FIFTY + 1))
     whole(cast)
+
+
+def test_two_assists_answer_as_the_lead_answers(cast: Cast) -> None:
+    """Each unit answers once, and the lead's answer comes last or not at all."""
+    number = cast.reach("accepted")
+
+    def assign(appeal: Appeal, at: datetime) -> None:
+        assists = [cast.unit("police"), cast.unit("industry")]
+        appeal.assign(cast.unit("bureau"), assists=assists, by=cast.actor("zhou"), at=at)
+
+    cast.do(number, assign)
+    police = hire(cast, "handler", "police", 6)
+    industry = hire(cast, "unit_lead", "industry", 6)
+    leads = [cast.people["chen"], cast.people["qian"]] * 3
+    people = [one for three in zip(police, industry, leads, strict=True) for one in three]
+    crowd = at_once(cast.app, answer, people, number)
+    answered = [entry.post_unit for entry in entries(cast, number) if entry.verb == "answer"]
+    sound(cast, crowd, number, len(answered), {"refused 409"})
+    with cast.app.app_context():
+        units = [cast.unit(one).name for one in ("police", "industry", "bureau")]
+        state = db.session.scalar(select(Appeal.state).where(Appeal.number == number))
+    assert sorted(answered[:2]) == sorted(units[:2])
+    assert answered[2:] == (units[2:] if state == "answered" else [])
+    if state == "assigned":
+        cast.answer(number, by="chen")

@@ -142,7 +142,8 @@ class Office(RuleBasedStateMachine):
         verb=st.sampled_from(
             ["sign", "contact", "progress", "recall", "send_back", "attempt", "unsatisfied",
              "uphold", "refuse", "refuse2", "tell", "recur", "hold", "resume", "withdraw",
-             "merge", "unmerge", "decline"]
+             "merge", "unmerge", "decline", "add_assist", "release_assist", "waive",
+             "send_back_assist", "change_lead", "answer"]
         ),
         words=WORDS,
         days=st.integers(-2, 60),
@@ -154,7 +155,25 @@ class Office(RuleBasedStateMachine):
                 "sign": lambda: a.sign_for(by=by, at=at, handler_phone="13707970003"),
                 "contact": lambda: a.contact("phone", words, by=by, at=at),
                 "progress": lambda: a.progress(words, by=by, at=at, planned_at=at),
-                "recall": lambda: a.recall(words, by=by, at=at),
+                "recall": lambda: a.recall(words, by=by, at=at, release_assists=days > 20),
+                "add_assist": lambda: a.add_assist(
+                    [self.cast.unit("police"), self.cast.unit("section")][: days % 3],
+                    words,
+                    by=by,
+                    at=at,
+                    note=words,
+                ),
+                "release_assist": lambda: a.release_assist(_assist(a, days), words, by=by, at=at),
+                "waive": lambda: a.waive(_assist(a, days), words, by=by, at=at),
+                "send_back_assist": lambda: a.send_back_assist(
+                    _assist(a, days), words, by=by, at=at
+                ),
+                "change_lead": lambda: a.change_lead(
+                    self.cast.unit("police"), words, by=by, at=at
+                ),
+                "answer": lambda: a.answer(
+                    "resolved", words, words, evidence=words, by=by, at=at
+                ),
                 "send_back": lambda: a.send_back(words, by=by, at=at),
                 "attempt": lambda: a.attempt("phone", words, by=by, at=at),
                 "unsatisfied": lambda: a.call_back(
@@ -210,6 +229,11 @@ class Office(RuleBasedStateMachine):
 def _count(number: str) -> int:
     wanted = select(func.count(Entry.id)).where(Entry.stream == f"appeal/{number}")
     return db.session.scalar(wanted) or 0
+
+
+def _assist(appeal: Appeal, pick: int) -> int:
+    ids = [given.id for given in appeal.assists]
+    return ids[pick % len(ids)] if ids else 0
 
 
 def _other(number: str) -> Appeal:

@@ -1,0 +1,102 @@
+"""What presses a unit beside the appeal's own due time: its limit for signing, and as an assist
+the limit of its own answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import and_, bindparam, func, select
+
+from ..db import db
+from ..deadlines import clocks
+from ..deadlines.queries import load_calendar
+from .cells import Cells, badge, time_left
+from .lifecycle import OPEN_ASSIGNMENT
+from .models import Appeal, Assignment, Deadline
+from .record import NEVER
+from .unit_sight import ACTIVE
+
+
+@dataclass(frozen=True)
+class Own:
+    """An assist's own due time, in place of the appeal's."""
+
+    taken: bool
+    due_at: datetime
+    time: str
+    """HTML."""
+
+    def marked(self, line: Cells) -> Cells:
+        return line._replace(title=f"{line.title} {badge('协办', '')}", time=self.time or line.time)
+
+
+_SIGNING = (
+    select(Deadline.appeal_id, Deadline.due_at, Deadline.warn_at, Deadline.spec)
+    .join(Assignment, Assignment.id == Deadline.assignment_id)
+    .where(
+        Assignment.unit_id == bindparam("unit"),
+        Deadline.appeal_id.in_(bindparam("ids", expanding=True)),
+        Deadline.stage == "sign",
+        Deadline.ended_at.is_(None),
+    )
+    .order_by(Deadline.due_at.desc())
+)
+
+
+def sign_by(unit_id: int, ids: list[int], at: datetime) -> dict[int, tuple[str, str]]:
+    """What presses is the limit for signing, not the one for answering; of several the first."""
+    calendar = load_calendar()
+    found: dict[int, tuple[str, str]] = {}
+    for row in db.session.connection().execute(_SIGNING, {"unit": unit_id, "ids": ids}):
+        light = "yellow" if row.warn_at <= at else ""
+        light = "red" if row.due_at < at else light
+        found[row.appeal_id] = (clocks.words(at, row.due_at, row.spec, calendar), light)
+    return found
+
+
+MOST_ASSISTED = 500
+"""So many of a unit's assists are looked at: more than any has."""
+
+_ASSISTING = (
+    select(
+        Assignment.appeal_id,
+        Assignment.state,
+        Deadline.due_at,
+        Deadline.warn_at,
+        Deadline.spec,
+    )
+    .join(Appeal, Appeal.id == Assignment.appeal_id)
+    .outerjoin(
+        Deadline,
+        and_(
+            Deadline.assignment_id == Assignment.id,
+            Deadline.stage == "assist",
+            Deadline.ended_at.is_(None),
+        ),
+    )
+    .where(
+        Assignment.unit_id == bindparam("unit"),
+        Assignment.state.in_(sorted(OPEN_ASSIGNMENT)),
+        Assignment.part == "assist",
+        Appeal.state.in_(ACTIVE),
+    )
+    .order_by(func.coalesce(Deadline.due_at, NEVER), Assignment.id)
+    .limit(MOST_ASSISTED)
+)
+
+
+def assisting_of(unit_id: int, at: datetime) -> dict[int, Own]:
+    """What a unit assists in, the most pressing first."""
+    calendar = load_calendar()
+    found: dict[int, Own] = {}
+    for row in db.session.connection().execute(_ASSISTING, {"unit": unit_id}):
+        taken = row.state != "offered"
+        if row.due_at is None:  # paused, while the appeal is held
+            found[row.appeal_id] = Own(taken, NEVER, "")
+            continue
+        light = "red" if row.due_at < at else "yellow" if row.warn_at <= at else ""
+        words = clocks.words(at, row.due_at, row.spec, calendar)
+        due = f"应于{clocks.shown_end(row.due_at)}前协办反馈"
+        found[row.appeal_id] = Own(taken, row.due_at, time_left(words, light, due))
+    return found
