@@ -43,12 +43,7 @@ class Handling(Intake):
 
         Raises Invalid for a unit that is closed or is the office itself.
         """
-        if not unit.active:
-            raise Invalid("unit_id", f"“{unit.name}”已停用，请另选主办单位")
-        if unit.id == self.office_id:
-            raise Invalid("unit_id", "不能交办给本办公室自身，请选择承办单位")
-        if due_at is not None:
-            self._check_due(due_at, at)
+        self._check_hand_off(unit, due_at, at)
         with self.act("assign", by=by, at=at, seen=seen) as act:
             self.state = "assigned"
             self.assigned_at = at
@@ -59,6 +54,14 @@ class Handling(Intake):
             if act.seat is not None and act.seat.role == "duty_officer":
                 self.duty_unendorsed = True
         return assignment
+
+    def _check_hand_off(self, unit: Unit, due_at: datetime | None, at: datetime) -> None:
+        if not unit.active:
+            raise Invalid("unit_id", f"“{unit.name}”已停用，请另选主办单位")
+        if unit.id == self.office_id:
+            raise Invalid("unit_id", "不能交办给本办公室自身，请选择承办单位")
+        if due_at is not None:
+            self._check_due(due_at, at)
 
     @staticmethod
     def _check_due(due_at: datetime, at: datetime) -> None:
@@ -129,9 +132,7 @@ class Handling(Intake):
                 lead.released_at = at
                 lead.release_reason = "recalled"
                 self.lapse_clocks(at, [lead])
-                for request in self.requests:
-                    if request.assignment_id == lead.id and request.state == "asked":
-                        request.state = "lapsed"
+                self._lapse_requests(lead)
             self.lead_unit_id = None
             self.state = "accepted"
             self.start_clock("assign", at, "收回")
@@ -255,9 +256,7 @@ class Handling(Intake):
             self.public_reply = public_reply
             self.end_clocks(at, "answer", "rework", assignment=assignment)
             self.lapse_clocks(at, [assignment])
-            for request in self.requests:
-                if request.assignment_id == assignment.id and request.state == "asked":
-                    request.state = "lapsed"
+            self._lapse_requests(assignment)
             self.start_clock("review", at, "反馈")
 
     def _check_answer(
@@ -429,6 +428,7 @@ class Handling(Intake):
             lead.released_at = at
             lead.release_reason = "changed"
             self.lapse_clocks(at, [lead])
+            self._lapse_requests(lead)
         self.state = "accepted"
         self.lead_unit_id = None
         self.start_clock("assign", at, "恢复办理")

@@ -1,4 +1,5 @@
-"""The appeal: columns (record.py) and verbs (intake, handling, closing, opening) put together."""
+"""The appeal: columns (record.py) and verbs (intake, handling, closing, opening, requesting) put
+together."""
 
 from __future__ import annotations
 
@@ -8,7 +9,6 @@ from sqlalchemy.orm import Mapped, relationship
 from ..files.models import Attachment
 from ..firms.models import Firm
 from ..people.models import Unit
-from .opening import Opening
 from .parts import (
     AppealPlate,
     Assignment,
@@ -17,6 +17,7 @@ from .parts import (
     FormerOwner,
     Request,
 )
+from .requesting import Requesting
 
 __all__ = ["Appeal", "Assignment", "Attachment", "Deadline", "ExternalOrder", "Request"]
 
@@ -32,7 +33,7 @@ def _few(name: str, where: str, *columns: str) -> Index:
     )
 
 
-class Appeal(Opening):
+class Appeal(Requesting):
     """诉求. See record.py for its columns."""
 
     __tablename__ = "appeal"
@@ -70,6 +71,7 @@ class Appeal(Opening):
             "due_at",
             "id",
         ),
+        _few("ix_appeal_asked", "asked IS NOT NULL", "asked", "office_id", "due_at", "id"),
         _few("ix_appeal_open_urgency", "is_open IS true", "urgency", "office_id", "due_at", "id"),
     )
 

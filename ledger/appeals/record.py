@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING, ClassVar
 from sqlalchemy import Boolean, ForeignKey, Integer, String, Text, inspect, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ..catalogue.queries import catalogue
 from ..config import SHANGHAI
 from ..db import COMMITTED, DERIVED, Base, Id, Secret, code, db, keyring, pk
 from ..deadlines import clocks
-from ..deadlines.limits import POLICY, Rule
-from ..deadlines.queries import caps_in_force, load_calendar, rule_in_force
+from ..deadlines.queries import caps_in_force, load_calendar
 from ..firms import phones
 from ..firms.models import FirmLiaison
 from ..people.actor import Actor
@@ -26,7 +24,7 @@ from ..people.models import Unit
 from ..trail.act import Act, Stream
 from ..trail.models import ERASED, Entry, next_serial
 from . import indexing, lifecycle, unit_sight
-from .lifecycle import FIRST_KEY, OPEN, Verdict
+from .lifecycle import BY_MANAGER, EXTENSION, FIRST_KEY, OPEN, RETURN, Verdict
 from .parts import AppealPlate, Assignment, Deadline, FormerOwner
 from .standing import Standing
 
@@ -39,6 +37,9 @@ NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 """The due time of what has none, so that sort keys are never NULL."""
 
 TITLE_LENGTH = 60
+
+ASKED = {"return": RETURN, "extension": EXTENSION}
+"""What `asked` says of each kind of request."""
 
 
 class Refused(Exception):
@@ -163,6 +164,9 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     excluded: Mapped[bool] = mapped_column(Boolean, default=False)
 
     joined_count: Mapped[int] = mapped_column(Integer, default=0, info=DERIVED)
+    asked: Mapped[int | None] = mapped_column(Integer, info=DERIVED)
+    """What units have asked for and nobody has ruled on: a sum of lifecycle.RETURN, EXTENSION and
+    BY_MANAGER; None where nothing is."""
     version: Mapped[int] = mapped_column(Integer, default=0, info=DERIVED)
     head: Mapped[str | None] = mapped_column(String(128), info=DERIVED)
     head_at: Mapped[datetime | None] = mapped_column(info=DERIVED)
@@ -214,6 +218,8 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
             due_spec=running.spec if running else "",
             due_stage=running.stage if running else "",
         )
+        if "requests" in vars(self):  # else none was touched
+            self._derive(asked=self._asked() or None)
         self._settle_indexes()
         self._index_due = indexing.is_due(self)
         self._sight_due = unit_sight.is_due(self)
@@ -251,6 +257,13 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
                 setattr(self, name, value)
         else:
             vars(self).update(values)
+
+    def _asked(self) -> int:
+        asked = 0
+        for request in self.requests:
+            if request.state == "asked":
+                asked |= ASKED[request.kind] | (BY_MANAGER if request.by_manager else 0)
+        return asked
 
     def _settle_indexes(self) -> None:
         ring, state = keyring(), inspect(self)
@@ -352,21 +365,6 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         return act
 
     # -- clocks ----------------------------------------------------------------------------
-
-    def rule(self, at: datetime) -> tuple[int | None, Rule]:
-        """The row of limits that applies, and its version."""
-        return rule_in_force(at, self.channel, self.kind, self._category_path(), self.urgency)
-
-    def _category_path(self) -> tuple[str, ...]:
-        """POLICY first where it waits for a policy or another region, then the codes downwards."""
-        tree = catalogue().categories
-        found = tree.get(self.category_id or 0)
-        policy = self.cross_region or bool(found and found.policy)
-        codes: list[str] = []
-        while found is not None:
-            codes.append(found.code)
-            found = tree.get(found.parent_id or 0)
-        return ((POLICY,) if policy else ()) + tuple(reversed(codes))
 
     def start_clock(
         self,
