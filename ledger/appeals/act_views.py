@@ -116,8 +116,10 @@ def _brings_files(form: ActForm) -> bool:
 def _read_ahead(appeal: Appeal, form: ActForm) -> tuple[object, ...]:
     """What most verbs ask for, so that it need not be read under the write lock; and the end of
     reading, by a commit, after which it stays in hand as long as it is held."""
-    named = people.unit(int(form.unit_id.data)) if "unit_id" in form else None
-    held = (named, appeal.assignments, appeal.deadlines)
+    unit_id = form.unit_id.data if "unit_id" in form else ""
+    named = people.unit(int(unit_id)) if unit_id else None
+    asked = appeal.requests if appeal.asked else None
+    held = (named, appeal.assignments, appeal.deadlines, asked)
     db.session.commit()
     return held
 

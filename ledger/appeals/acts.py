@@ -5,14 +5,14 @@ Whether somebody may is asked of the lifecycle alone; here stands only how it is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
 from ..catalogue.queries import catalogue
 from ..config import SHANGHAI
-from ..deadlines.calendar import DAY
+from ..deadlines.calendar import DAY, end_of
 from ..firms import names, phones
 from ..people import queries as people
 from ..people.actor import Actor
@@ -20,7 +20,7 @@ from ..people.directory import directory
 from ..people.models import Unit
 from ..web import Text, Tick
 from . import act_forms as forms
-from . import lifecycle, plates
+from . import asked, lifecycle, plates
 from .attachment_views import Taken, to_rows
 from .intake import CORRECTABLE
 from .leaf import Leaf
@@ -90,6 +90,10 @@ def _no_words(_drawing: Drawing) -> Mapping[str, str]:
     return {}
 
 
+def _nothing_said(_drawing: Drawing) -> Sequence[str]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Act:
     """A row of the table.
@@ -112,6 +116,10 @@ class Act:
     words: Callable[[Drawing], Mapping[str, str]] = _no_words
     """The words in a fresh form that is drawn once: they are put in afterwards, and not kept."""
 
+    about: Callable[[Drawing], Sequence[str]] = _nothing_said
+    """What somebody ought to know of this appeal before he fills in the form."""
+
+    warns: Callable[[Drawing], Sequence[str]] = _nothing_said
     done: str = ""
     hint: str = ""
     tone: str = "primary"
@@ -241,6 +249,16 @@ def _units_offered(region: str, day: date) -> dict[str, list[tuple[str, str]]]:
     return {"有经办人的单位": ready, "其他单位（尚无经办人）": others}
 
 
+def _offer_successors(form: Any, drawing: Drawing) -> None:
+    """Whoever may be handed it, but for the unit that wants to be rid of it."""
+    _offer_units(form, drawing)
+    asking = {str(one.unit_id) for one in drawing.appeal.assignments if one.state == "contested"}
+    offered: dict[str, list[tuple[str, str]]] = form.unit_id.choices
+    form.unit_id.choices = {
+        name: [row for row in rows if row[0] not in asking] for name, rows in offered.items()
+    }
+
+
 def usual_lead(drawing: Drawing) -> str:
     """The id of the unit that usually leads in the chosen category, '' for none."""
     named = drawing.chosen.get("category_id", "")
@@ -265,6 +283,10 @@ def _on_units(drawing: Drawing) -> tuple[Any, ...]:
     appeal = drawing.appeal
     day = drawing.at.astimezone(SHANGHAI).date()
     return (appeal.category_id, appeal.office_id, day)
+
+
+def _on_successors(drawing: Drawing) -> tuple[Any, ...]:
+    return (drawing.appeal.lead_unit_id, *_on_units(drawing))
 
 
 def _on_both(drawing: Drawing) -> tuple[Any, ...]:
@@ -317,6 +339,13 @@ def _prefill_answer(form: Any, drawing: Drawing) -> None:
         form.account.data = lead.account
         form.public_reply.data = lead.public_reply
         form.evidence.data = lead.evidence
+
+
+def _warn_before_contact(drawing: Drawing) -> Sequence[str]:
+    lead = drawing.appeal.lead
+    if lead is None or lead.contacted_at is not None:
+        return ()
+    return ("尚未记录联系企业的情况，请先联系企业并登记“联系企业”。",)
 
 
 def _on_answer(drawing: Drawing) -> tuple[Any, ...] | None:
@@ -525,6 +554,43 @@ def _answer(do: Doing) -> None:
     )
 
 
+def _ask_return(do: Doing) -> None:
+    do.appeal.ask_return(do.form.reason_code.data, do.form.basis.data, **do.hand_seen)
+
+
+def _rule_return(do: Doing) -> None:
+    form = do.form
+    do.appeal.rule_return(
+        form.granted.data == "granted",
+        form.ruling.data or "",
+        unit=_unit(form) if form.unit_id.data else None,
+        due_at=form.due_at.data,
+        letter_number=form.letter_number.data or "",
+        **do.hand_seen,
+    )
+
+
+def _ask_extension(do: Doing) -> None:
+    form = do.form
+    do.appeal.ask_extension(
+        end_of(form.until.data),
+        form.reason_code.data,
+        form.basis.data,
+        firm_told=bool(form.firm_told.data),
+        **do.hand_seen,
+    )
+
+
+def _rule_extension(do: Doing) -> None:
+    form = do.form
+    do.appeal.rule_extension(
+        form.granted.data == "granted",
+        form.ruling.data or "",
+        until=end_of(form.until.data) if form.until.data else None,
+        **do.hand_seen,
+    )
+
+
 def _send_back(do: Doing) -> None:
     form = do.form
     do.appeal.send_back(
@@ -665,7 +731,22 @@ _ROWS: tuple[Act, ...] = (
         done="已提交阶段反馈", fold=frozenset({"happened_at"})),
     Act("answer", "办结反馈", ("answer",), forms.AnswerForm, _answer,
         offer=_offer_outcomes, prefill=_prefill_answer, depends=_on_answer,
-        done="已提交办结反馈，待办公室审核"),
+        warns=_warn_before_contact, done="已提交办结反馈，待办公室审核"),
+    Act("rule_return", "退单裁定", ("rule_return",), forms.RuleReturnForm, _rule_return,
+        offer=_offer_successors, depends=_on_successors, about=asked.about_return,
+        warns=asked.warn_joint_study, done="已裁定退单",
+        hint="裁定为本单位本轮的最终意见。不同意的，原单位继续办理，时限不变；同意并改派的，新单位重新计时。",
+        fold=frozenset({"due_at", "letter_number"})),
+    Act("rule_extension", "延期审批", ("rule_extension",), forms.RuleExtensionForm,
+        _rule_extension, prefill=asked.prefill_ruling, depends=asked.on_proposed,
+        about=asked.about_extension, done="已审批延期"),
+    Act("ask_return", "退单申请", ("ask_return",), forms.AskReturnForm, _ask_return,
+        offer=_offer_reasons("return"), about=asked.limit_of_return,
+        done="已提交退单申请，待办公室裁定", tone="danger",
+        hint="裁定前各项时限照常计算；每单位每轮只能申请一次，不同意的请继续办理。"),
+    Act("ask_extension", "延期申请", ("ask_extension",), forms.AskExtensionForm,
+        _ask_extension, offer=_offer_reasons("extension"), about=asked.limit_of_extension,
+        done="已提交延期申请", hint="批准前原时限照常计算。"),
     Act("review", "审核通过", ("review",), forms.ReviewForm, _review,
         offer=_offer_review, prefill=_prefill_review, depends=_on_review,
         words=_words_of_review),
@@ -722,6 +803,8 @@ _FIRST = frozenset(act.verbs[0] for act in _ROWS)
 
 NEXT = (
     "sign_for",
+    "rule_return",
+    "rule_extension",
     "accept_and_assign",
     "accept",
     "assign",

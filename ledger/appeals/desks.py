@@ -116,8 +116,8 @@ class Block:
     units: Sequence[tuple[str, int, str]] = ()
     """Name, how many, and the address of these."""
     firms: Sequence[FirmLine] = ()
-    sign_by: dict[int, tuple[str, str]] = field(default_factory=dict)
-    """Time left to sign for it, in words, and its light."""
+    limits: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """Time left to sign for it or to rule on it, in words, and its light."""
     timed: bool = True
     """Whether the appeal's own clock is what presses here."""
     cap: int = QUEUE_CAP
@@ -308,6 +308,7 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
     tiles: tuple[Asked, ...] = (
         ("待受理", mine.with_(state="registered"), ""),
         ("待交办", mine.with_(state="accepted"), ""),
+        ("待裁定", mine.with_(view="to_rule"), "yellow"),
         ("待审核", mine.with_(state="answered"), ""),
         ("待回访", mine.with_(state="reviewed"), ""),
         ("待销号", mine.with_(state="confirmed"), ""),
@@ -315,11 +316,13 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
         ("超期", mine.with_(light="red"), "red"),
     )
     waiting = mine.with_(view="office_turn")
+    to_rule = mine.with_(view="to_rule")
     recurred = mine.with_(view="recurred", sort="registered")
     unendorsed = mine.with_(view="unendorsed")
     asker.count(*(filters for _, filters, _ in tiles), waiting, recurred, unendorsed)
     yield
     asker.read(waiting, 12)
+    asker.read(to_rule, 5, acts=RULINGS)
     asker.read(recurred, 4, acts=("reopen",))
     asker.read(unendorsed, 4, acts=())
     yield
@@ -342,8 +345,18 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
             "请联系安全管理员增设“销号审批人”岗位。"
         )
     title = f"交办员 · {seat.unit_name}" if named else "交办员"
-    blocks = [turn, *(block for block in aside if block.count)]
+    first = [_rulings(asker, "to-rule", "待裁定（退单、延期）", to_rule)]
+    blocks = [*(block for block in first if block.count), turn, *(b for b in aside if b.count)]
     return Desk("coordinator", title, asker.tiles(tiles), blocks, alarms)
+
+
+RULINGS = ("rule_return", "rule_extension")
+
+
+def _rulings(asker: Asker, key: str, title: str, filters: Filters) -> Block:
+    shown = [row.id for row in asker.rows(filters)]
+    limits = _pressing(shown, asker.at, *RULINGS)
+    return asker.block(key, title, filters, kind="rule", limits=limits, wide=True)
 
 
 def closers_of(region_code: str, day: date) -> int:
@@ -438,7 +451,7 @@ def _unit(asker: Asker, seat: Seat) -> Making:
                 "待签收",
                 to_sign,
                 kind="sign",
-                sign_by=_sign_by([row.id for row in asker.rows(to_sign)], asker.at),
+                limits=_pressing([row.id for row in asker.rows(to_sign)], asker.at, "sign"),
                 wide=True,
             )
         )
@@ -467,22 +480,23 @@ def _office_as_unit(asker: Asker, seat: Seat) -> Making:
     return found[0] if found else None
 
 
-_SIGNING = (
+_PRESSING = (
     select(Deadline.appeal_id, Deadline.due_at, Deadline.warn_at, Deadline.spec)
     .where(
         Deadline.appeal_id.in_(bindparam("ids", expanding=True)),
-        Deadline.stage == "sign",
+        Deadline.stage.in_(bindparam("stages", expanding=True)),
         Deadline.ended_at.is_(None),
     )
     .order_by(Deadline.due_at.desc())
 )
 
 
-def _sign_by(ids: list[int], at: datetime) -> dict[int, tuple[str, str]]:
-    """What presses is the limit for signing, not the one for answering; of several the first."""
+def _pressing(ids: list[int], at: datetime, *stages: str) -> dict[int, tuple[str, str]]:
+    """What presses is the limit for signing or for ruling, not the one for answering; of several
+    the first."""
     calendar = load_calendar()
     found: dict[int, tuple[str, str]] = {}
-    for row in db.session.connection().execute(_SIGNING, {"ids": ids}):
+    for row in db.session.connection().execute(_PRESSING, {"ids": ids, "stages": stages}):
         light = "yellow" if row.warn_at <= at else ""
         light = "red" if row.due_at < at else light
         found[row.appeal_id] = (clocks.words(at, row.due_at, row.spec, calendar), light)
@@ -712,17 +726,20 @@ def _held(row: Row[Any], at: datetime) -> Held:
 
 def _manager(asker: Asker) -> Making:
     today = asker.day
+    to_approve = Filters(view="to_approve")
     tiles: tuple[Asked, ...] = (
         ("今日新增", Filters(since=today, until=today, sort="registered"), ""),
         ("今日销号", Filters(closed_on=today, sort="registered"), ""),
         ("在办", Filters(state="open"), ""),
         ("超期", Filters(light="red"), "red"),
         ("特急未结", Filters(state="open", urgency="critical"), "red"),
+        ("待审批延期", to_approve, "yellow"),
     )
     oldest, doubtful = Filters(state="open", sort="oldest"), Filters(view="to_uphold")
     asker.count(*(filters for _, filters, _ in tiles), oldest, cap=COUNT_CAP)
-    asker.count(doubtful)
+    asker.count(doubtful, to_approve)
     yield
+    asker.read(to_approve, 5, acts=("rule_extension",))
     asker.read(oldest, 10, acts=(), cap=COUNT_CAP)
     asker.read(doubtful, 5, acts=("uphold",))
     yield
@@ -735,8 +752,9 @@ def _manager(asker: Asker) -> Making:
         wide=True,
         empty="没有在办的诉求。",
     )
+    first = _rulings(asker, "to-approve", "待审批延期", to_approve)
     aside = _to_uphold(asker, doubtful)
-    blocks = [block, *([aside] if aside.count else [])]
+    blocks = [*([first] if first.count else []), block, *([aside] if aside.count else [])]
     return Desk("manager", "领导", asker.tiles(tiles, COUNT_CAP), blocks)
 
 
