@@ -42,6 +42,7 @@ class Asked(NamedTuple):
     basis: str
     wish: str
     """Of an extension: until when, and by how much."""
+    ruling_word: str
     ruled: str
     """When and by whom; '' while nobody has."""
     granted: str
@@ -73,6 +74,7 @@ def told(appeal: Leaf, book: Catalogue) -> dict[int, list[Asked]]:
                 reason=book.reason_name(row.kind, row.reason_code),
                 basis=row.basis,
                 wish=_wish(row),
+                ruling_word="裁定" if row.kind == "return" else "审批",
                 ruled=ruled,
                 granted=granted,
                 ruling=row.ruling,

@@ -494,8 +494,10 @@ _PRESSING = (
 def _pressing(ids: list[int], at: datetime, *stages: str) -> dict[int, tuple[str, str]]:
     """What presses is the limit for signing or for ruling, not the one for answering; of several
     the first."""
-    calendar = load_calendar()
     found: dict[int, tuple[str, str]] = {}
+    if not ids:
+        return found
+    calendar = load_calendar()
     for row in db.session.connection().execute(_PRESSING, {"ids": ids, "stages": stages}):
         light = "yellow" if row.warn_at <= at else ""
         light = "red" if row.due_at < at else light

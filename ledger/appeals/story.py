@@ -89,6 +89,9 @@ NOTES: dict[tuple[str, str], str] = {
     ("send_back", "reason"): "退回理由",
     ("withdraw", "told"): "诉求人表示",
     ("uphold", "basis"): "认定依据",
+    ("ask_return", "basis"): "退单依据",
+    ("ask_extension", "basis"): "延期理由",
+    ("rule_extension", "ruling"): "审批意见",
     ("erase", "basis"): "法律依据",
 }
 
@@ -340,7 +343,8 @@ class _Teller:
         self._data()
 
     def _ruling(self) -> None:
-        self._say("裁定", RULINGS[self.ink.verb, bool(self.data.get("granted"))])
+        label = "裁定" if self.ink.verb == "rule_return" else "审批"
+        self._say(label, RULINGS[self.ink.verb, bool(self.data.get("granted"))])
         if self.data.get("joint_study"):
             self._say("会商研究", "本轮再次退单，经会商研究，本裁定为最终意见")
         if unit := self.data.get("unit"):
@@ -353,7 +357,7 @@ class _Teller:
         until = _moment(row.get("proposed_at"))
         self._say("申请延至", shown_end(until) if until else "")
         self._say("已向企业说明", "是" if row.get("firm_told") else "")
-        self._say("审批", "由领导审批" if row.get("by_manager") else "")
+        self._say("审批人", "由领导审批" if row.get("by_manager") else "")
 
     def _data(self) -> None:
         data, verb = self.data, self.ink.verb
@@ -487,6 +491,9 @@ class _Teller:
     def _label(self, place: str, column: str) -> str:
         if "." not in place:
             return NOTES.get((self.ink.verb, place)) or WORDS.get(place, "说明")
+        if place.startswith("request."):
+            column = NOTES.get((self.ink.verb, column)) or column
+            return self.fields.get(column, column)
         return self.fields.get(column, "其他")
 
     def _value(self, name: str, value: Any) -> str:
