@@ -33,6 +33,8 @@ from .closing import WAYS
 LONG = 5000
 BACKDATED = "默认为现在；事后补录的，填实际发生时间"
 WITHDRAWALS = {"appellant": "诉求人撤回", "void": "登记作废（编号保留）"}
+RETURN_RULINGS = {"granted": "同意退单（改派）", "refused": "不同意退单（请继续办理）"}
+EXTENSION_RULINGS = {"granted": "同意延期", "refused": "不同意延期"}
 REFUSALS = {"assigned": "退回承办单位重新办理", "reviewed": "退回重新回访"}
 
 
@@ -222,6 +224,34 @@ class AnswerForm(HandForm):
         "佐证说明", LONG, rows=3, help="没有附件的，写明核实人、核实时间、方式和结果"
     )
     files = Files("佐证附件")
+
+
+class AskReturnForm(ActForm):
+    reason_code = Choice("退单情形", required=True)
+    basis = LongText(
+        "退单依据", 2000, rows=3, required=True, help="职责依据、属地依据，建议由哪个单位承办"
+    )
+
+
+class RuleReturnForm(ActForm):
+    granted = Radio("裁定", RETURN_RULINGS, required=True)
+    unit_id = Choice("改派主办单位", blank="暂不改派，退回待交办")
+    due_at = LocalMoment("应办结时间", help="改派的，留空则按时限规定重新计算")
+    letter_number = Text("文号", 100)
+    ruling = LongText("裁定意见", 2000, rows=3, help="不同意的、会商研究的必须写明")
+
+
+class AskExtensionForm(ActForm):
+    until = Day("申请延至", required=True, help="该日24:00前办结")
+    reason_code = Choice("延期情形", required=True)
+    basis = LongText("延期理由", 2000, rows=3, required=True)
+    firm_told = Tick("已向企业说明延期的原因和新的办结时间")
+
+
+class RuleExtensionForm(ActForm):
+    granted = Radio("审批意见", EXTENSION_RULINGS, required=True)
+    until = Day("同意延至", help="可早于、不能晚于所申请的日期")
+    ruling = LongText("审批理由", 2000, rows=3, help="不同意的必须写明")
 
 
 class SendBackForm(ActForm):

@@ -5,21 +5,21 @@ Whether somebody may is asked of the lifecycle alone; here stands only how it is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from ..catalogue.queries import catalogue
 from ..config import SHANGHAI
-from ..deadlines.calendar import DAY
+from ..deadlines.calendar import DAY, end_of
 from ..firms import names, phones
 from ..people import queries as people
 from ..people.actor import Actor
 from ..people.models import Unit
 from ..web import Text, Tick
 from . import act_forms as forms
-from . import assist_acts, lifecycle, plates, unit_choices
+from . import asked, assist_acts, lifecycle, plates, unit_choices
 from .attachment_views import Taken, to_rows
 from .intake import CORRECTABLE
 from .leaf import Leaf
@@ -89,6 +89,10 @@ def _no_words(_drawing: Drawing) -> Mapping[str, str]:
     return {}
 
 
+def _nothing_said(_drawing: Drawing) -> Sequence[str]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Act:
     """A row of the table.
@@ -111,6 +115,10 @@ class Act:
     words: Callable[[Drawing], Mapping[str, str]] = _no_words
     """The words in a fresh form that is drawn once: they are put in afterwards, and not kept."""
 
+    about: Callable[[Drawing], Sequence[str]] = _nothing_said
+    """What somebody ought to know of this appeal before he fills in the form."""
+
+    warns: Callable[[Drawing], Sequence[str]] = _nothing_said
     done: str = ""
     hint: str = ""
     tone: str = "primary"
@@ -221,9 +229,24 @@ def _prefill_acceptance(form: Any, drawing: Drawing) -> None:
     form.appellant_type.data = appeal.appellant_type if appeal.appellant_type in offered else ""
 
 
+def _offer_successors(form: Any, drawing: Drawing) -> None:
+    """Whoever may be handed it, but for the unit that wants to be rid of it."""
+    unit_choices.offer_units(form, drawing)
+    asking = {str(one.unit_id) for one in drawing.appeal.assignments if one.state == "contested"}
+    offered: dict[str, list[tuple[str, str]]] = form.unit_id.choices
+    form.unit_id.choices = {
+        name: [row for row in rows if row[0] not in asking] for name, rows in offered.items()
+    }
+
+
 def _on_kind(drawing: Drawing) -> tuple[Any, ...]:
     appeal = drawing.appeal
     return (appeal.category_id, appeal.urgency, appeal.kind, appeal.appellant_type)
+
+
+def _on_successors(drawing: Drawing) -> tuple[Any, ...]:
+    asking = tuple(one.id for one in drawing.appeal.assignments if one.state == "contested")
+    return (drawing.appeal.lead_unit_id, asking, *unit_choices.on_units(drawing))
 
 
 def _on_both(drawing: Drawing) -> tuple[Any, ...]:
@@ -262,6 +285,13 @@ def _prefill_signing(form: Any, drawing: Drawing) -> None:
 def _words_of_signing(drawing: Drawing) -> Mapping[str, str]:
     phone = people.phone_of(drawing.actor.id)
     return {"handler_name": drawing.actor.name, "handler_phone": phone}
+
+
+def _warn_before_contact(drawing: Drawing) -> Sequence[str]:
+    mine = assist_acts.hand_of("answer", drawing)
+    if mine is None or mine.contacted_at is not None:
+        return ()
+    return ("尚未记录联系企业的情况，请先联系企业并登记“联系企业”。",)
 
 
 def _offer_review(form: Any, drawing: Drawing) -> None:
@@ -488,6 +518,43 @@ def _answer(do: Doing) -> None:
     )
 
 
+def _ask_return(do: Doing) -> None:
+    do.appeal.ask_return(do.form.reason_code.data, do.form.basis.data, **do.hand_seen)
+
+
+def _rule_return(do: Doing) -> None:
+    form = do.form
+    do.appeal.rule_return(
+        form.granted.data == "granted",
+        form.ruling.data or "",
+        unit=_unit(form) if form.unit_id.data else None,
+        due_at=form.due_at.data,
+        letter_number=form.letter_number.data or "",
+        **do.hand_seen,
+    )
+
+
+def _ask_extension(do: Doing) -> None:
+    form = do.form
+    do.appeal.ask_extension(
+        end_of(form.until.data),
+        form.reason_code.data,
+        form.basis.data,
+        firm_told=bool(form.firm_told.data),
+        **do.hand_seen,
+    )
+
+
+def _rule_extension(do: Doing) -> None:
+    form = do.form
+    do.appeal.rule_extension(
+        form.granted.data == "granted",
+        form.ruling.data or "",
+        until=end_of(form.until.data) if form.until.data else None,
+        **do.hand_seen,
+    )
+
+
 def _send_back(do: Doing) -> None:
     form = do.form
     do.appeal.send_back(
@@ -634,8 +701,23 @@ _ROWS: tuple[Act, ...] = (
         done="已提交阶段反馈", fold=frozenset({"happened_at"})),
     Act("answer", "办结反馈", ("answer",), forms.AnswerForm, _answer,
         offer=assist_acts.offer_answer, prefill=assist_acts.prefill_answer,
-        depends=assist_acts.on_answer,
+        depends=assist_acts.on_answer, warns=_warn_before_contact,
         done="已提交反馈"),
+    Act("rule_return", "退单裁定", ("rule_return",), forms.RuleReturnForm, _rule_return,
+        offer=_offer_successors, depends=_on_successors, about=asked.about_return,
+        warns=asked.warn_joint_study, done="已裁定退单",
+        hint="裁定为本单位本轮的最终意见。不同意的，原单位继续办理，时限不变；同意并改派的，新单位重新计时。",
+        fold=frozenset({"due_at", "letter_number"})),
+    Act("rule_extension", "延期审批", ("rule_extension",), forms.RuleExtensionForm,
+        _rule_extension, prefill=asked.prefill_ruling, depends=asked.on_proposed,
+        about=asked.about_extension, done="已审批延期"),
+    Act("ask_return", "退单申请", ("ask_return",), forms.AskReturnForm, _ask_return,
+        offer=_offer_reasons("return"), about=asked.limit_of_return,
+        done="已提交退单申请，待办公室裁定", tone="danger",
+        hint="裁定前各项时限照常计算；每单位每轮只能申请一次，不同意的请继续办理。"),
+    Act("ask_extension", "延期申请", ("ask_extension",), forms.AskExtensionForm,
+        _ask_extension, offer=_offer_reasons("extension"), about=asked.limit_of_extension,
+        done="已提交延期申请", hint="批准前原时限照常计算。"),
     Act("review", "审核通过", ("review",), forms.ReviewForm, _review,
         offer=_offer_review, prefill=_prefill_review, depends=_on_review,
         words=_words_of_review),
@@ -712,6 +794,8 @@ _FIRST = frozenset(act.verbs[0] for act in _ROWS)
 
 NEXT = (
     "sign_for",
+    "rule_return",
+    "rule_extension",
     "accept_and_assign",
     "accept",
     "assign",

@@ -40,7 +40,7 @@ from .queries import (
     visible_to,
 )
 from .standing import is_off_hours
-from .unit_work import Own, assisting_of, sign_by
+from .unit_work import Own, assisting_of, pressing, sign_by
 
 ENOUGH_CLOSERS = 2
 
@@ -123,8 +123,8 @@ class Block:
     units: Sequence[tuple[str, int, str]] = ()
     """Name, how many, and the address of these."""
     firms: Sequence[FirmLine] = ()
-    sign_by: dict[int, tuple[str, str]] = field(default_factory=dict)
-    """Time left to sign for it, in words, and its light."""
+    limits: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """Time left to sign for it or to rule on it, in words, and its light."""
     assisting: Mapping[int, Own] = field(default_factory=dict)
     """Those in which the unit assists, by the appeals' ids."""
     timed: bool = True
@@ -346,6 +346,7 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
     tiles: tuple[Asked, ...] = (
         ("待受理", mine.with_(state="registered"), ""),
         ("待交办", mine.with_(state="accepted"), ""),
+        ("待裁定", mine.with_(view="to_rule"), "yellow"),
         ("待审核", mine.with_(state="answered"), ""),
         ("待回访", mine.with_(state="reviewed"), ""),
         ("待销号", mine.with_(state="confirmed"), ""),
@@ -353,11 +354,13 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
         ("超期", mine.with_(light="red"), "red"),
     )
     waiting = mine.with_(view="office_turn")
+    to_rule = mine.with_(view="to_rule")
     recurred = mine.with_(view="recurred", sort="registered")
     unendorsed = mine.with_(view="unendorsed")
     asker.count(*(filters for _, filters, _ in tiles), waiting, recurred, unendorsed)
     yield
     asker.read(waiting, 12)
+    asker.read(to_rule, 5, acts=RULINGS)
     asker.read(recurred, 4, acts=("reopen",))
     asker.read(unendorsed, 4, acts=())
     yield
@@ -380,8 +383,18 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
             "请联系安全管理员增设“销号审批人”岗位。"
         )
     title = f"交办员 · {seat.unit_name}" if named else "交办员"
-    blocks = [turn, *(block for block in aside if block.count)]
+    first = [_rulings(asker, "to-rule", "待裁定（退单、延期）", to_rule)]
+    blocks = [*(block for block in first if block.count), turn, *(b for b in aside if b.count)]
     return Desk("coordinator", title, asker.tiles(tiles), blocks, alarms)
+
+
+RULINGS = ("rule_return", "rule_extension")
+
+
+def _rulings(asker: Asker, key: str, title: str, filters: Filters) -> Block:
+    shown = [row.id for row in asker.rows(filters)]
+    limits = pressing(shown, asker.at, *RULINGS)
+    return asker.block(key, title, filters, kind="rule", limits=limits, wide=True)
 
 
 def closers_of(region_code: str, day: date) -> int:
@@ -485,9 +498,7 @@ def _unit(asker: Asker, seat: Seat) -> Making:
                 "待签收",
                 to_sign,
                 kind="sign",
-                sign_by=sign_by(
-                    seat.unit_id, [row.id for row in asker.rows(to_sign)], asker.at
-                ),
+                limits=sign_by(seat.unit_id, [row.id for row in asker.rows(to_sign)], asker.at),
                 assisting=signing,
                 wide=True,
             )
@@ -741,17 +752,20 @@ def _held(row: Row[Any], at: datetime) -> Held:
 
 def _manager(asker: Asker) -> Making:
     today = asker.day
+    to_approve = Filters(view="to_approve")
     tiles: tuple[Asked, ...] = (
         ("今日新增", Filters(since=today, until=today, sort="registered"), ""),
         ("今日销号", Filters(closed_on=today, sort="registered"), ""),
         ("在办", Filters(state="open"), ""),
         ("超期", Filters(light="red"), "red"),
         ("特急未结", Filters(state="open", urgency="critical"), "red"),
+        ("待审批延期", to_approve, "yellow"),
     )
     oldest, doubtful = Filters(state="open", sort="oldest"), Filters(view="to_uphold")
     asker.count(*(filters for _, filters, _ in tiles), oldest, cap=COUNT_CAP)
-    asker.count(doubtful)
+    asker.count(doubtful, to_approve)
     yield
+    asker.read(to_approve, 5, acts=("rule_extension",))
     asker.read(oldest, 10, acts=(), cap=COUNT_CAP)
     asker.read(doubtful, 5, acts=("uphold",))
     yield
@@ -764,8 +778,9 @@ def _manager(asker: Asker) -> Making:
         wide=True,
         empty="没有在办的诉求。",
     )
+    first = _rulings(asker, "to-approve", "待审批延期", to_approve)
     aside = _to_uphold(asker, doubtful)
-    blocks = [block, *([aside] if aside.count else [])]
+    blocks = [*([first] if first.count else []), block, *([aside] if aside.count else [])]
     return Desk("manager", "领导", asker.tiles(tiles, COUNT_CAP), blocks)
 
 

@@ -24,6 +24,8 @@ VIEWS = {
     "office_turn": "待办公室办理",
     "recurred": "再次反映（建议撤销销号）",
     "unendorsed": "待追认",
+    "to_rule": "待裁定（退单、延期）",
+    "to_approve": "待审批延期",
     "duty": "特急待受理、待交办",
     "to_supplement": "待我补充",
     "to_call": "待我回访",

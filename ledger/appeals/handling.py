@@ -66,6 +66,11 @@ class Handling(Intake):
                 self.duty_unendorsed = True
         return assignment
 
+    def _check_hand_off(self, unit: Unit, due_at: datetime | None, at: datetime) -> None:
+        self._check_lead(unit)
+        if due_at is not None:
+            self._check_due(due_at, at)
+
     def _check_lead(self, unit: Unit) -> None:
         if not unit.active:
             raise Invalid("unit_id", f"“{unit.name}”已停用，请另选主办单位")
@@ -132,9 +137,7 @@ class Handling(Intake):
         for paused in self.deadlines:
             if paused.assignment is assignment and paused.ended_as == "paused":
                 paused.ended_as = "lapsed"
-        for request in self.requests:
-            if request.assignment_id == assignment.id and request.state == "asked":
-                request.state = "lapsed"
+        self._lapse_requests(assignment)
 
     @staticmethod
     def _check_due(due_at: datetime, at: datetime, field: str = "due_at") -> None:

@@ -22,7 +22,7 @@ from .record import TITLE_LENGTH, AppealRecord, Invalid
 if TYPE_CHECKING:
     from ..files.models import Attachment
     from ..firms.models import Firm
-    from .parts import ExternalOrder
+    from .parts import Assignment, ExternalOrder
 
 QUERY_CODE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 """No characters that are mistaken for one another when read aloud."""
@@ -471,8 +471,14 @@ class Intake(AppealRecord):
                 assignment.state = "released"
                 assignment.released_at = at
                 assignment.release_reason = reason
+        self._lapse_requests()
+
+    def _lapse_requests(self, given: Assignment | None = None) -> None:
+        """What was asked, about one assignment or at all, needs no ruling any more."""
+        if not self.asked:
+            return
         for request in self.requests:
-            if request.state == "asked":
+            if request.state == "asked" and (given is None or given.id == request.assignment_id):
                 request.state = "lapsed"
 
 

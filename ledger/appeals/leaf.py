@@ -33,7 +33,7 @@ from ..people.actor import Actor
 from ..people.directory import UnitRow, directory
 from ..trail.models import Entry, EntryText
 from .lifecycle import FIRST_KEY
-from .models import Appeal, Assignment, Deadline, ExternalOrder
+from .models import Appeal, Assignment, Deadline, ExternalOrder, Request
 from .sight import Sight, admits, knows_column, sight_of
 from .standing import Given, Running, Standing
 
@@ -61,6 +61,8 @@ class Handing(Given):
         evidence: str
         sent_back_for: str
         released_at: datetime | None
+        returns: int
+        extensions: int
         sealed_handler_phone: str | None
 
     def __init__(self, row: Iterable[Any], units: Mapping[int, UnitRow]) -> None:
@@ -80,6 +82,7 @@ class Clock(Running):
         assignment_id: int | None
         spec: str
         started_at: datetime
+        original_due_at: datetime
         warn_at: datetime
         sentence: str
         provisional: bool
@@ -180,6 +183,8 @@ class Leaf(Standing[Handing, Clock]):
         sealed_spot_phone: str | None
         knows: bool
         """Whether the reader may know who the appellant is."""
+        asked: int | None
+        has_requests: bool
         has_orders: bool
         has_files: bool
         has_merged: bool
@@ -233,6 +238,11 @@ class Leaf(Standing[Handing, Clock]):
     def deadlines(self) -> list[Clock]:
         held = {given.id: given for given in self.assignments}
         return [Clock(row, held) for row in self._rows(_DEADLINES)]
+
+    @cached_property
+    def requests(self) -> Sequence[Any]:
+        """Rows of what units asked for, first to last."""
+        return self._rows(_REQUESTS) if self.has_requests else ()
 
     @cached_property
     def external_orders(self) -> list[Order]:
@@ -333,6 +343,7 @@ def _opened(sealed: str | None, place: str) -> str:
 _appeal, _given, _deadline = Appeal.__table__.c, Assignment.__table__.c, Deadline.__table__.c
 _order, _file, _liaison = ExternalOrder.__table__.c, Attachment.__table__.c, FirmLiaison.__table__.c
 _entry, _text = Entry.__table__.c, EntryText.__table__.c
+_request = Request.__table__.c
 _merged = Appeal.__table__.alias("merged")
 
 _APPEAL = tuple(
@@ -352,7 +363,7 @@ _APPEAL = tuple(
         "solved", "satisfaction", "undetermined", "upheld_for", "upholder_id", "call_exempt",
         "close_stopped", "told_at", "recurred_at", "closer_id", "closer_in_unit",
         "duty_unendorsed", "master_id", "held_from", "joined_count", "is_open", "due_at",
-        "warn_at", "due_spec", "due_stage",
+        "warn_at", "due_spec", "due_stage", "asked",
     )
 )  # fmt: skip
 _SEALED = (
@@ -360,6 +371,7 @@ _SEALED = (
     type_coerce(_appeal.spot_phone, Text).label("sealed_spot_phone"),
 )
 _THERE = (
+    exists().where(_request.appeal_id == _appeal.id).label("has_requests"),
     exists().where(_order.appeal_id == _appeal.id).label("has_orders"),
     exists().where(_file.appeal_id == _appeal.id).label("has_files"),
 )
@@ -392,7 +404,7 @@ _ASSIGNMENTS = (
                 "id", "unit_id", "part", "state", "round", "assigned_at", "letter_number", "note",
                 "signed_at", "deemed", "handler_name", "contacted_at", "planned_at", "answered_at",
                 "outcome", "account", "public_reply", "evidence", "sent_back_for", "released_at",
-                "release_reason",
+                "release_reason", "returns", "extensions",
             )
         ),
         type_coerce(_given.handler_phone, Text).label("sealed_handler_phone"),
@@ -406,8 +418,8 @@ _DEADLINES = (
         *(
             _deadline[name]
             for name in (
-                "id", "assignment_id", "stage", "spec", "started_at", "due_at", "warn_at",
-                "sentence", "provisional", "ended_at", "ended_as",
+                "id", "assignment_id", "stage", "spec", "started_at", "due_at", "original_due_at",
+                "warn_at", "sentence", "provisional", "ended_at", "ended_as",
             )
         )
     )
@@ -415,6 +427,20 @@ _DEADLINES = (
     .order_by(_deadline.id)
 )  # fmt: skip
 _DEADLINE_KEYS = tuple(_DEADLINES.selected_columns.keys())
+_REQUESTS = (
+    select(
+        *(
+            _request[name]
+            for name in (
+                "id", "assignment_id", "kind", "state", "asked_at", "asked_by_id", "reason_code",
+                "basis", "proposed_at", "firm_told", "ruled_at", "ruled_by_id", "ruling",
+                "granted_until", "by_manager",
+            )
+        )
+    )
+    .where(_request.appeal_id == bindparam("of"))
+    .order_by(_request.id)
+)  # fmt: skip
 _ORDERS = (
     select(_order.source_system, _order.order_number, _order.sub_number)
     .where(_order.appeal_id == bindparam("of"))

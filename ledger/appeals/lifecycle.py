@@ -63,9 +63,23 @@ ASSIGNMENT_STATES: dict[str, str] = {
 OPEN_ASSIGNMENT: frozenset[str] = frozenset({"offered", "taken", "contested", "signing"})
 
 
-def label(state: str, *, round_no: int = 1, signed: bool = True, undetermined: bool = False) -> str:
+RETURN, EXTENSION, BY_MANAGER = 1, 2, 4
+"""What a unit has asked for and nobody has ruled on: a sum of these. BY_MANAGER: the extension is
+so long that a manager rules on it."""
+
+
+def label(
+    state: str,
+    *,
+    round_no: int = 1,
+    signed: bool = True,
+    undetermined: bool = False,
+    asked: int = 0,
+) -> str:
     """A state as the screen says it: the label names what the appeal waits for."""
     if state == "assigned":
+        if asked & RETURN:
+            return ASSIGNMENT_STATES["contested"]
         if not signed:
             return "待签收"
         return "重办中" if round_no > 1 else "办理中"
@@ -264,13 +278,16 @@ VERBS: tuple[Verb, ...] = (
          assignment=_states("offered", "taken"), limit="自交办起1个工作日内，特急30分钟内"),
     Verb("rule_return", "退单裁定", _states("assigned", "accepted"), ("same", "accepted"),
          (*COORDINATOR, _who("handler", "parent"), _who("unit_lead", "parent")),
-         "同意退单（改派）并写明新的主办单位，或不同意退单（请继续办理）"),
+         "同意退单（改派）并写明新的主办单位，或不同意退单（请继续办理）；同一诉求本轮再次退单的，"
+         "会商研究后裁定", limit="申请当日裁定"),
     Verb("ask_extension", "延期申请", _states("assigned"), SAME, HANDLERS,
          "新的办结时间、理由、已向企业说明；特急不得延期",
          assignment=_states("offered", "taken"), limit="到期前1个工作日提出"),
     Verb("rule_extension", "延期审批", _states("assigned", "accepted"), SAME,
          (*COORDINATOR, _who("manager", "jurisdiction"), _who("handler", "parent"),
-          _who("unit_lead", "parent")), "同意或不同意；超过5日的由领导审批"),
+          _who("unit_lead", "parent")),
+         "同意（可另定不晚于所申请的时间）或不同意；超过5日的由领导审批",
+         limit="申请次日起1个工作日内审批"),
     Verb("ask_hold", "申请挂账", _states("assigned"), SAME, HANDLERS, "理由、建议的复核日期",
          assignment=_states("offered", "taken")),
     Verb("sign_off", "审签", _states("assigned"), ("answered", "same"),
@@ -279,7 +296,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("answer", "办结反馈", _states("assigned", "accepted"), ("answered", "same"), HANDLERS,
          "办理结果、内部办理情况、对企业的答复，以及该结果要求的佐证；反馈即视为签收。协办单位"
          "均已反馈或免予反馈后，主办单位方可办结反馈；协办反馈不改变诉求状态",
-         assignment=_states("offered", "taken"), stays=_states("accepted"),
+         assignment=_states("offered", "taken", "contested"), stays=_states("accepted"),
          limit="办结时限，自交办起算"),
     Verb("send_back", "退回重报", _states("answered", "reviewed", "confirmed"),
          ("assigned", "accepted"), COORDINATOR, "缺什么、怎么补"),
@@ -367,6 +384,9 @@ class Held:
     unit_name: str = ""
     past: bool = False
     """Of an earlier round."""
+    no_return: str = ""
+    """Why no return can be asked for any more; '' where it can."""
+    no_extension: str = ""
 
 
 @dataclass(frozen=True)
@@ -401,6 +421,8 @@ class Facts:
     duty_unendorsed: bool = False
     opening: bool = False
     held_from: str = ""
+    asked: int = 0
+    """What waits for a ruling: a sum of RETURN, EXTENSION and BY_MANAGER."""
 
 
 @dataclass(frozen=True)
@@ -460,6 +482,10 @@ def may(
             if waits_for:
                 late = waits_for
                 continue
+        over = {"ask_return": assignment.no_return, "ask_extension": assignment.no_extension}
+        if too_late := over.get(code, ""):
+            late = too_late
+            continue
         return Verdict(200, seat=seat, assignment_id=assignment.id)
     return Verdict(409, late or NOTHING.get(code, f"没有可以{verb.label}的交办件。"))
 
@@ -598,13 +624,21 @@ def _not_now(verb: Verb, facts: Facts) -> str:
         return "没有需要追认的值班处置。"
     if verb.code in NEEDS_LEAD and facts.held_from not in ("", "assigned"):
         return "本件挂账前没有主办单位在办，请先恢复办理。"
+    if verb.code == "rule_return" and not facts.asked & RETURN:
+        return "没有待裁定的退单申请。"
+    if verb.code == "rule_extension" and not facts.asked & EXTENSION:
+        return "没有待审批的延期申请。"
     return ""
 
 
 def _barred(
     verb: Verb, facts: Facts, actor: Actor, candidates: list[Candidate]
 ) -> list[Candidate] | str:
-    """Design §3, 回避: (a) binds the person, (b) the post; (c) only where an office is stricter."""
+    """Design §3, 回避: (a) binds the person, (b) the post; (c) only where an office is stricter.
+    And §5: what a manager alone rules on."""
+    if verb.code == "rule_extension" and facts.asked & BY_MANAGER:
+        managers = [c for c in candidates if c[0] is not None and c[0].role == "manager"]
+        return managers or "申请延期的时间较长，按规定由领导审批。"
     apart = verb.apart
     if verb.code == "withdraw" and facts.first_keys:
         # An answered appeal must not leave by the side door: as for closing, but for (c).

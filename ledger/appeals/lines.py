@@ -123,7 +123,7 @@ class Words:
             region=region_name(row.region_code) or row.region_code,
             office=self.units[row.office_id].label,
             unit=lead.label if lead is not None else "",
-            state=_state(state, row.round, row.lead_signed, row.undetermined),
+            state=_state(state, row.round, row.lead_signed, row.undetermined, row.asked),
             tone="end" if state in ENDS else "now" if state in _AT_OFFICE else "",
             marks=_marks(row),
             urgency=URGENCIES.get(urgency, urgency),
@@ -154,8 +154,12 @@ class Words:
 
 
 _state = lru_cache(maxsize=256)(
-    lambda state, round_no, signed, undetermined: lifecycle.label(
-        state, round_no=round_no, signed=bool(signed), undetermined=bool(undetermined)
+    lambda state, round_no, signed, undetermined, asked: lifecycle.label(
+        state,
+        round_no=round_no,
+        signed=bool(signed),
+        undetermined=bool(undetermined),
+        asked=asked or 0,
     )
 )
 _AT_OFFICE = frozenset({"registered", "accepted", "answered", "confirmed"})
@@ -195,6 +199,8 @@ def _marks(row: Row[Any]) -> tuple[tuple[str, str], ...]:
     found: list[tuple[str, str]] = []
     if row.stranded and row.is_open:
         found.append(("车辆滞留", "bad"))
+    if (row.asked or 0) & lifecycle.EXTENSION and row.is_open:
+        found.append(("延期待审批", "now"))
     if row.details_asked and row.is_open:
         found.append(("待补充", ""))
     if row.recurred_at is not None and not row.is_open:

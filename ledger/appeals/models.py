@@ -1,5 +1,5 @@
-"""The appeal: columns (record.py) and verbs (intake, handling, closing, opening, assisting), put
-together."""
+"""The appeal: columns (record.py) and verbs (intake, handling, closing, opening, assisting,
+requesting) put together."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from .parts import (
     FormerOwner,
     Request,
 )
+from .requesting import Requesting
 
 __all__ = ["Appeal", "Assignment", "Attachment", "Deadline", "ExternalOrder", "Request"]
 
@@ -33,7 +34,7 @@ def _few(name: str, where: str, *columns: str) -> Index:
     )
 
 
-class Appeal(Assisting):
+class Appeal(Assisting, Requesting):
     """诉求. See record.py for its columns."""
 
     __tablename__ = "appeal"
@@ -71,6 +72,7 @@ class Appeal(Assisting):
             "due_at",
             "id",
         ),
+        _few("ix_appeal_asked", "asked IS NOT NULL", "asked", "office_id", "due_at", "id"),
         _few("ix_appeal_open_urgency", "is_open IS true", "urgency", "office_id", "due_at", "id"),
     )
 

@@ -104,7 +104,7 @@ class Deadline(Running, Trailed, Base):
     sentence: Mapped[str] = mapped_column(String(400), default="")
     provisional: Mapped[bool] = mapped_column(Boolean, default=False)
     ended_at: Mapped[datetime | None]
-    ended_as: Mapped[code] = mapped_column(default="")  # met, lapsed, paused
+    ended_as: Mapped[code] = mapped_column(default="")  # met, lapsed, paused, resumed, extended
     left_seconds: Mapped[int | None] = mapped_column(Integer)
 
     appeal: Mapped[Appeal] = relationship(back_populates="deadlines")
@@ -139,6 +139,8 @@ class Request(Trailed, Base):
     ruled_by_id: Mapped[int | None] = mapped_column(Id)
     ruling: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
     granted_until: Mapped[datetime | None]
+    by_manager: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Of an extension: so long that a manager rules on it."""
 
     appeal: Mapped[Appeal] = relationship(back_populates="requests")
 

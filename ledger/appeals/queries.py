@@ -140,6 +140,7 @@ LINE_COLUMNS: tuple[Any, ...] = (
     Appeal.stranded,
     Appeal.is_open,
     Appeal.close_stopped,
+    Appeal.asked,
 )
 """What a line of a list shows."""
 
@@ -498,7 +499,8 @@ def _region_bounds(region_code: str) -> tuple[str, str]:
 def facts_of(rows: Iterable[Row[Any]], at: datetime) -> dict[int, Facts]:
     """The facts of listed rows, by the appeals' ids, in three SELECTs for all of them.
 
-    As AppealRecord.facts, but for the hotlines' source systems, which only machines are asked.
+    As AppealRecord.facts, but for the hotlines' source systems, which only machines are asked, and
+    for what can no longer be asked for: no list offers a unit to return or extend.
     """
     wanted = list(rows)
     if not wanted:
@@ -556,6 +558,7 @@ def facts_of(rows: Iterable[Row[Any]], at: datetime) -> dict[int, Facts]:
             duty_unendorsed=row.duty_unendorsed,
             opening=row.opening,
             held_from=row.held_from,
+            asked=row.asked or 0,
         )
         for row in wanted
     }

@@ -15,12 +15,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.orm.attributes import init_collection
 from sqlalchemy.orm.collections import collection_adapter
 
-from ..catalogue.queries import catalogue
 from ..config import SHANGHAI
 from ..db import COMMITTED, DERIVED, Base, Id, Secret, code, db, keyring, pk
 from ..deadlines import clocks
-from ..deadlines.limits import POLICY, Rule
-from ..deadlines.queries import caps_in_force, load_calendar, rule_in_force
+from ..deadlines.queries import caps_in_force, load_calendar
 from ..firms import phones
 from ..firms.models import FirmLiaison
 from ..people.actor import Actor
@@ -28,7 +26,7 @@ from ..people.models import Unit
 from ..trail.act import Act, Stream
 from ..trail.models import ERASED, Entry, next_serial
 from . import indexing, lifecycle, unit_sight
-from .lifecycle import FIRST_KEY, OPEN, Verdict
+from .lifecycle import BY_MANAGER, EXTENSION, FIRST_KEY, OPEN, RETURN, Verdict
 from .parts import AppealPlate, Assignment, Deadline, FormerOwner
 from .standing import Standing
 
@@ -41,6 +39,9 @@ NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 """The due time of what has none, so that sort keys are never NULL."""
 
 TITLE_LENGTH = 60
+
+ASKED = {"return": RETURN, "extension": EXTENSION}
+"""What `asked` says of each kind of request."""
 
 
 CHOOSE_HAND = "您的岗位涉及本件的几个交办件，请选择为哪个单位办理"
@@ -168,6 +169,9 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     excluded: Mapped[bool] = mapped_column(Boolean, default=False)
 
     joined_count: Mapped[int] = mapped_column(Integer, default=0, info=DERIVED)
+    asked: Mapped[int | None] = mapped_column(Integer, info=DERIVED)
+    """What units have asked for and nobody has ruled on: a sum of lifecycle.RETURN, EXTENSION and
+    BY_MANAGER; None where nothing is."""
     version: Mapped[int] = mapped_column(Integer, default=0, info=DERIVED)
     head: Mapped[str | None] = mapped_column(String(128), info=DERIVED)
     head_at: Mapped[datetime | None] = mapped_column(info=DERIVED)
@@ -211,7 +215,7 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     def settle(self, at: datetime) -> None:
         """Derived columns, and for a new row its number: the last thing before it is written."""
         lead, running = self.lead, self.main_clock()
-        derived = {
+        derived: dict[str, object] = {
             "is_open": self.state in OPEN,
             "lead_signed": lead is not None and lead.is_signed,
             "due_at": running.due_at if running else NEVER,
@@ -220,6 +224,8 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
             "due_stage": running.stage if running else "",
             **self._phone_indexes(),
         }
+        if "requests" in vars(self):  # else none was touched
+            derived["asked"] = self._asked() or None
         if inspect(self).persistent:
             for name, value in derived.items():
                 setattr(self, name, value)
@@ -268,6 +274,13 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         adapter = init_collection(self, name) if standing is None else collection_adapter(standing)
         for row in rows:
             adapter.append_without_event(row)
+
+    def _asked(self) -> int:
+        asked = 0
+        for request in self.requests:
+            if request.state == "asked":
+                asked |= ASKED[request.kind] | (BY_MANAGER if request.by_manager else 0)
+        return asked
 
     def _phone_indexes(self) -> dict[str, str | None]:
         """Those that may have changed."""
@@ -385,23 +398,6 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         return act
 
     # -- clocks ----------------------------------------------------------------------------
-
-    def rule(self, at: datetime) -> tuple[int | None, Rule]:
-        """The row of limits that applies, and its version."""
-        return rule_in_force(at, self.channel, self.kind, self._category_path(), self.urgency)
-
-    def _category_path(self) -> tuple[str, ...]:
-        """POLICY first where it waits for a policy or another region, then the codes downwards."""
-        if self.category_id is None:
-            return (POLICY,) if self.cross_region else ()
-        tree = catalogue().categories
-        found = tree.get(self.category_id)
-        policy = self.cross_region or bool(found and found.policy)
-        codes: list[str] = []
-        while found is not None:
-            codes.append(found.code)
-            found = tree.get(found.parent_id or 0)
-        return ((POLICY,) if policy else ()) + tuple(reversed(codes))
 
     def start_clock(
         self,

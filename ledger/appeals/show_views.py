@@ -30,7 +30,7 @@ from ..people.directory import directory
 from ..people.regions import region_name
 from ..trail.models import ERASED
 from ..web import NotFound, Refused, wants_fragment
-from . import acts, assist_acts, cells, holding, lifecycle, show_queries, story
+from . import acts, asked, cells, holding, lifecycle, show_queries, story
 from . import leaf as leaves
 from .act_forms import ActForm, RevealForm
 from .acts import ACTS, Act, Drawing
@@ -112,7 +112,9 @@ class Panel:
     changes: Sequence[str] = ()
     taken: Sequence[Taken] = ()
     hints: Sequence[tuple[str, str]] = ()
+    about: Sequence[str] = ()
     notes: Sequence[str] = ()
+    """Sentences above the form: what one ought to know, and what one is warned of."""
     gives_back: bool = False
     """May not be done, but holds what was typed."""
     preserved: bool = False
@@ -159,6 +161,7 @@ SIZES = {
     "handler_phone": "half",
     "reason_code": "",
     "hold_review_on": "half",
+    "until": "half",
     "contact_name": "half",
     "phone": "half",
     "spot_name": "half",
@@ -194,20 +197,16 @@ def panel(
 ) -> Panel:
     """The act's panel, with a fresh form where none is handed in; with what is `chosen` on it
     already."""
-    notes: list[str] = []
     drawing = Drawing(appeal, actor, at, chosen or {})
-    if act.code == "answer":
-        mine = assist_acts.hand_of("answer", drawing)
-        if mine is not None and mine.contacted_at is None:
-            notes.append("尚未记录联系企业的情况，请先联系企业并登记“联系企业”。")
+    more |= {"notes": act.warns(drawing), "about": act.about(drawing)}
     if form is None:
         like = None if chosen else act.depends(drawing)
         if like is not None:
             body = _kept_body(act, like, drawing)
             version = appeal.version
-            return Panel(act, None, body=body, version=version, notes=notes, **more)
+            return Panel(act, None, body=body, version=version, **more)
         form = acts.form_of(act, drawing, typed=False)
-    return _filled(act, form, address(appeal.number), notes=notes, **more)
+    return _filled(act, form, address(appeal.number), **more)
 
 
 ANY_NUMBER = "/appeals/-"
@@ -587,9 +586,17 @@ class Clock(NamedTuple):
     provisional: bool
     running: bool
 
+    original_due_at: datetime
+
     @property
     def due(self) -> str:
         return clocks.shown_end(self.due_at)
+
+    @property
+    def original_due(self) -> str:
+        """Where it was moved since."""
+        moved = self.original_due_at != self.due_at
+        return clocks.shown_end(self.original_due_at) if moved else ""
 
 
 def _clock(deadline: leaves.Clock, times: Mapping[str, str]) -> Clock:
@@ -611,11 +618,18 @@ def _clock(deadline: leaves.Clock, times: Mapping[str, str]) -> Clock:
         sentence=deadline.sentence,
         provisional=deadline.provisional,
         running=deadline.ended_at is None,
+        original_due_at=deadline.original_due_at,
     )
 
 
-ENDED = {"met": "按时完成", "paused": "已暂停", "resumed": "已恢复另计", "lapsed": "已终止"}
-CLOCKS = {**STAGES, "hold_review": "挂账复核"}
+ENDED = {"met": "按时完成", "paused": "已暂停", "resumed": "已恢复另计", "lapsed": "已终止",
+         "extended": "已延期另计"}  # fmt: skip
+CLOCKS = {
+    **STAGES,
+    "hold_review": "挂账复核",
+    "rule_return": "退单裁定",
+    "rule_extension": "延期审批",
+}
 
 
 def _clocks(appeal: Leaf, told: Mapping[int, Clock]) -> dict[str, list[Clock]]:
@@ -639,6 +653,7 @@ class Handed(NamedTuple):
     answer_clock: Clock | None
     outcome: str
     is_past: bool
+    asked: Sequence[asked.Asked]
 
 
 RELEASES = {
@@ -663,6 +678,7 @@ def _assignments(appeal: Leaf, told: Mapping[int, Clock], book: Catalogue) -> li
         appeal.assignments,
         key=lambda a: (is_past(a), -a.round if is_past(a) else 0, a.part != "lead", a.id),
     )
+    requests = asked.told(appeal, book)
     handed = []
     for row in rows:
         mine = [d for d in appeal.deadlines if d.assignment_id == row.id and d.stage in ANSWERS]
@@ -681,6 +697,7 @@ def _assignments(appeal: Leaf, told: Mapping[int, Clock], book: Catalogue) -> li
                 answer_clock=told[last.id] if last else None,
                 outcome=book.outcome_name(row.outcome) if row.outcome else "",
                 is_past=is_past(row),
+                asked=requests.get(row.id, ()),
             )
         )
     return handed

@@ -11,9 +11,13 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from ..catalogue.queries import catalogue
+from ..catalogue.words import URGENCIES
 from ..config import SHANGHAI
 from ..db import config
-from ..deadlines.queries import caps_in_force, load_calendar
+from ..deadlines import clocks
+from ..deadlines.limits import POLICY, Rule
+from ..deadlines.queries import caps_in_force, load_calendar, rule_in_force
 from ..people.actor import Actor
 from ..people.directory import directory
 from . import lifecycle
@@ -50,6 +54,8 @@ class Given:
         assigned_at: Any
         signed_at: Any
         release_reason: Any
+        returns: Any
+        extensions: Any
 
     @property
     def is_open(self) -> bool:
@@ -59,8 +65,9 @@ class Given:
     def is_signed(self) -> bool:
         return self.signed_at is not None
 
-    def held(self, round_no: int) -> Held:
-        """As the table of acts sees it, when the appeal is in this round."""
+    def held(self, round_no: int, no_return: str = "", no_extension: str = "") -> Held:
+        """As the table of acts sees it, when the appeal is in this round; why it can be neither
+        returned nor extended any more."""
         unit = directory().units[self.unit_id]
         return Held(
             id=self.id,
@@ -71,6 +78,8 @@ class Given:
             state=self.state,
             upheld_return=self.release_reason == "return_upheld",
             past=self.round < round_no,
+            no_return=no_return,
+            no_extension=no_extension,
         )
 
 
@@ -105,6 +114,10 @@ class Standing(Generic[A, D]):
         lead_unit_id: Any
         state: Any
         round: Any
+        channel: Any
+        kind: Any
+        category_id: Any
+        cross_region: Any
         urgency: Any
         registrar_id: Any
         registrar_unit_id: Any
@@ -124,6 +137,8 @@ class Standing(Generic[A, D]):
         attempt_half_days: Any
         assignments: Any
         deadlines: Any
+        requests: Any
+        asked: Any
         external_orders: Any
 
     def _liaisons(self, day: date) -> Iterable[int]:
@@ -171,7 +186,9 @@ class Standing(Generic[A, D]):
             source_systems=frozenset(order.source_system for order in orders),
             known_to=frozenset(persons - {None}),
             known_to_units=frozenset({self.registrar_unit_id} - {None}),
-            assignments=tuple(a.held(self.round) for a in self.assignments),
+            assignments=tuple(
+                a.held(self.round, *self._refusals(a, at)) for a in self.assignments
+            ),
             first_keys=self._first_keys(),
             decisive=frozenset({self.caller_id, self.upholder_id} - {None}),
             undetermined=self.undetermined,
@@ -182,6 +199,7 @@ class Standing(Generic[A, D]):
             duty_unendorsed=self.duty_unendorsed,
             opening=self.opening,
             held_from=self.held_from,
+            asked=self.asked or 0,
         )
 
     def turning(self, at: datetime) -> tuple[Any, ...]:
@@ -191,6 +209,7 @@ class Standing(Generic[A, D]):
             is_off_hours(at),
             self.may_give_up_calling(at),
             config().strict_home_unit,
+            *(self._refusals(given, at) for given in self.assignments),
             *sorted(self._liaisons(day)),
         )
 
@@ -216,7 +235,111 @@ class Standing(Generic[A, D]):
             round_no=self.round,
             signed=self.lead_signed,
             undetermined=self.undetermined,
+            asked=self.asked or 0,
         )
+
+    # -- what a unit may ask for -----------------------------------------------------------
+
+    def rule(self, at: datetime) -> tuple[int | None, Rule]:
+        """The row of limits that applies, and its version."""
+        return rule_in_force(at, self.channel, self.kind, self._category_path(), self.urgency)
+
+    def _category_path(self) -> tuple[str, ...]:
+        """POLICY first where it waits for a policy or another region, then the codes downwards."""
+        tree = catalogue().categories
+        found = tree.get(self.category_id or 0)
+        policy = self.cross_region or bool(found and found.policy)
+        codes: list[str] = []
+        while found is not None:
+            codes.append(found.code)
+            found = tree.get(found.parent_id or 0)
+        return ((POLICY,) if policy else ()) + tuple(reversed(codes))
+
+    def _refusals(self, given: A, at: datetime) -> tuple[str, str]:
+        """Why this assignment can be neither returned nor extended any more; '' where it can."""
+        if self.state != "assigned" or given.state not in ("offered", "taken"):
+            return "", ""
+        return self._no_return(given, at), self._no_extension(given, at)
+
+    def open_requests(self, kind: str) -> list[Any]:
+        """What was asked and not ruled on, first to last."""
+        if not self.asked:
+            return []
+        return [r for r in self.requests if r.kind == kind and r.state == "asked"]
+
+    def given_of(self, request: Any) -> A:
+        """The assignment that a request is about."""
+        found: A = next(one for one in self.assignments if one.id == request.assignment_id)
+        return found
+
+    @property
+    def is_joint_study(self) -> bool:
+        """Whether the return that waits for its ruling is one for 会商研究 (design §5)."""
+        return any(
+            self.returns_in(self.given_of(request).round)
+            >= caps_in_force(request.asked_at).joint_study_from
+            for request in self.open_requests("return")
+        )
+
+    def returns_in(self, round_no: int) -> int:
+        """How many returns were asked for in a round, by whichever units."""
+        return sum(given.returns for given in self.assignments if given.round == round_no)
+
+    def return_limit(self, given: A) -> clocks.Due | None:
+        """Until when it may be returned: from 交办, whether or not it was signed for since."""
+        _, rule = self.rule(given.assigned_at)
+        return clocks.due(given.assigned_at, rule.spec("return"), load_calendar(), "交办")
+
+    def _no_return(self, given: A, at: datetime) -> str:
+        caps = caps_in_force(at)
+        own = sum(
+            one.returns
+            for one in self.assignments
+            if one.unit_id == given.unit_id and one.round == given.round
+        )
+        if own >= caps.returns:
+            return "本单位本轮已申请过退单，不能再次申请。" if own else "按规定不能退单。"
+        if self.returns_in(given.round) >= caps.joint_study_from:
+            return "本轮退单已经会商裁定，不能再次退单。"
+        limit = self.return_limit(given)
+        if limit is not None and at > limit.at:
+            return f"退单应于{clocks.shown_end(limit.at)}前申请，现已超过时限，请继续办理。"
+        return ""
+
+    def answer_clock(self, given: A) -> D | None:
+        """The clock of its answer, while it runs."""
+        found = self.running("answer", "rework", assignment=given)
+        return min(found, key=lambda d: d.due_at, default=None)
+
+    def extension_limit(self, given: A, due_at: datetime) -> datetime | None:
+        """As far as an extension may move this due time; None where none is granted."""
+        calendar = load_calendar()
+        _, rule = self.rule(given.assigned_at)
+        most = clocks.furthest(due_at, rule.spec("extension"), calendar)
+        whole = clocks.due(given.assigned_at, rule.spec("answer_most"), calendar)
+        return min(most, whole.at) if most is not None and whole is not None else most
+
+    def _no_extension(self, given: A, at: datetime) -> str:
+        caps = caps_in_force(at)
+        if any(request.assignment_id == given.id for request in self.open_requests("extension")):
+            return "已有延期申请待审批。"
+        if given.extensions >= caps.extensions:
+            done = given.extensions
+            return f"已延期{done}次，不能再次延期。" if done else "按规定不能延期。"
+        clock = self.answer_clock(given)
+        if clock is None:
+            return "本件没有办结时限，不需要延期。"
+        most = self.extension_limit(given, clock.due_at)
+        if most is None:
+            return f"{URGENCIES[self.urgency]}诉求按规定不得延期。"
+        if most <= clock.due_at:
+            return "办结时限已达规定的最长期限，不能再延期。"
+        last = clocks.working_days_before(
+            clock.due_at, caps.extension_ask_days, load_calendar()
+        )
+        if at > last:
+            return f"延期应于{clocks.shown_end(last)}前申请，现已超过时限。"
+        return ""
 
     def running(self, *stages: str, assignment: A | None = None) -> list[D]:
         """Clocks that run, of these stages (all where none is named), of one assignment or all."""

@@ -90,8 +90,19 @@ NOTES: dict[tuple[str, str], str] = {
     ("send_back_assist", "reason"): "退回理由",
     ("withdraw", "told"): "诉求人表示",
     ("uphold", "basis"): "认定依据",
+    ("ask_return", "basis"): "退单依据",
+    ("ask_extension", "basis"): "延期理由",
+    ("rule_extension", "ruling"): "审批意见",
     ("erase", "basis"): "法律依据",
 }
+
+RULINGS: dict[tuple[str, bool], str] = {
+    ("rule_return", True): "同意退单（改派）",
+    ("rule_return", False): "不同意退单（请继续办理）",
+    ("rule_extension", True): "同意延期",
+    ("rule_extension", False): "不同意延期",
+}
+"""By verb, and whether it was granted."""
 
 REASONS = {
     "decline": "decline",
@@ -101,6 +112,8 @@ REASONS = {
     "recall": "recall",
     "reopen": "reopen",
     "hold": "hold",
+    "ask_return": "return",
+    "ask_extension": "extension",
 }
 """Verb → the catalogue's kind of reason."""
 
@@ -325,9 +338,14 @@ class _Teller:
             self._say("应办结", self._due("answer", "rework"))
         if verb == "recall":
             self._say("同时解除协办", "、".join(data.get("assists", ())))
+        if verb in ("rule_return", "rule_extension"):
+            self._ruling()
         if verb == "set_due":
             self._say("协办单位", str(data.get("unit", "")))
+        if verb == "set_due" or (verb == "rule_extension" and data.get("granted")):
             self._new_due()
+        if verb == "ask_extension":
+            self._asked_until()
         if verb in ("answer", "sign_off"):
             self._say("办理结果", self.names.outcome_name(self._assignment("outcome")))
         if verb == "sign_for":
@@ -348,6 +366,23 @@ class _Teller:
         if verb == "call_back" and appeal.get("undetermined"):
             self._say("下一步", "不再重办，待认定")
         self._data()
+
+    def _ruling(self) -> None:
+        label = "裁定" if self.ink.verb == "rule_return" else "审批"
+        self._say(label, RULINGS[self.ink.verb, bool(self.data.get("granted"))])
+        if self.data.get("joint_study"):
+            self._say("会商研究", "本轮再次退单，经会商研究，本裁定为最终意见")
+        if unit := self.data.get("unit"):
+            self._say("主办单位", str(unit))
+            self._say("文号", str(_new(self.set, "assignment").get("letter_number") or ""))
+            self._say("应办结", self._due("answer", "rework"))
+
+    def _asked_until(self) -> None:
+        row = _row(self.set, "request")
+        until = _moment(row.get("proposed_at"))
+        self._say("申请延至", shown_end(until) if until else "")
+        self._say("已向企业说明", "是" if row.get("firm_told") else "")
+        self._say("审批人", "由领导审批" if row.get("by_manager") else "")
 
     def _data(self) -> None:
         data, verb = self.data, self.ink.verb
@@ -410,10 +445,11 @@ class _Teller:
         """The due time set, and the one in whose place it stands."""
         was = new = ""
         for key, row in self.set.get("deadline", {}).items():
-            at = _moment(self.rows["deadline"][key].get("due_at"))
+            clock = self.rows["deadline"][key]
+            at = _moment(clock.get("due_at"))
             if "due_at" in row:
                 new = shown_end(at) if at else ""
-            else:
+            elif clock.get("stage") != self.ink.verb:  # the ruling's own clock has ended, too
                 was = shown_end(at) if at else ""
         self.told.append(Told("应办结", new, old=was or None))
 
@@ -484,6 +520,9 @@ class _Teller:
     def _label(self, place: str, column: str) -> str:
         if "." not in place:
             return NOTES.get((self.ink.verb, place)) or WORDS.get(place, "说明")
+        if place.startswith("request."):
+            column = NOTES.get((self.ink.verb, column)) or column
+            return self.fields.get(column, column)
         return self.fields.get(column, "其他")
 
     def _value(self, name: str, value: Any) -> str:
@@ -503,6 +542,13 @@ def _words(text: Text | None) -> str:
 def _row(changed: Mapping[str, Any], table: str) -> dict[str, Any]:
     """The first row of a table that the entry set."""
     found: dict[str, Any] = next(iter(changed.get(table, {}).values()), {})
+    return found
+
+
+def _new(changed: Mapping[str, Any], table: str) -> dict[str, Any]:
+    """The row of a table that the entry began."""
+    rows = changed.get(table, {}).values()
+    found: dict[str, Any] = next((row for row in rows if "unit_id" in row), {})
     return found
 
 

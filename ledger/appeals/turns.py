@@ -22,7 +22,7 @@ from ..people.actor import Actor, Seat
 from ..trail.models import Entry
 from . import unit_sight
 from .filters import UNIT_VIEWS, Filters
-from .lifecycle import FIRST_KEY
+from .lifecycle import BY_CODE, BY_MANAGER, EXTENSION, FIRST_KEY, RETURN
 from .models import Appeal, Assignment
 from .parts import UnitSight
 from .sight import sight_of
@@ -31,6 +31,11 @@ Condition = ColumnElement[bool]
 
 LONG_AGO = datetime(1990, 1, 1, tzinfo=UTC)
 """Compared with instead of IS NOT NULL, which SQLite does not look up in an index."""
+
+OFFICE_RULES = (RETURN, EXTENSION, RETURN + EXTENSION, RETURN + EXTENSION + BY_MANAGER)
+MANAGER_RULES = (EXTENSION + BY_MANAGER, RETURN + EXTENSION + BY_MANAGER)
+RULABLE = tuple(sorted(BY_CODE["rule_return"].frm))
+"""What is asked of each, and the states in which it can be ruled on."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,26 @@ def _recurred(_filters: Filters, _actor: Actor, _at: datetime) -> Condition:
 
 def _unendorsed(_filters: Filters, _actor: Actor, _at: datetime) -> Condition:
     return and_(Appeal.is_open.is_(True), Appeal.duty_unendorsed.is_(True))
+
+
+def _to_rule(_filters: Filters, actor: Actor, at: datetime) -> Condition:
+    """As the table's scope 'own_office' for a coordinator; what a manager rules on is not his."""
+    own = sorted({seat.unit_id for seat in actor.seats_as("coordinator")})
+    return and_(
+        Appeal.asked.in_(OFFICE_RULES),
+        Appeal.state.in_(RULABLE),
+        Appeal.office_id.in_(own),
+    )
+
+
+def _to_approve(_filters: Filters, actor: Actor, at: datetime) -> Condition:
+    """Extensions so long that a manager rules on them."""
+    sight = sight_of(actor, at.astimezone(SHANGHAI).date())
+    return and_(
+        Appeal.asked.in_(MANAGER_RULES),
+        Appeal.state.in_(RULABLE),
+        Appeal.office_id.in_(sight.covered_by(actor.seats_as("manager"))),
+    )
 
 
 def _duty(_filters: Filters, _actor: Actor, _at: datetime) -> Condition:
@@ -284,6 +309,8 @@ _DUTIES = {
 _TURNS: dict[str, Callable[[Filters, Actor, datetime], Condition]] = {
     "recurred": _recurred,
     "unendorsed": _unendorsed,
+    "to_rule": _to_rule,
+    "to_approve": _to_approve,
     "duty": _duty,
     "to_supplement": _to_supplement,
     "to_call": _to_call,

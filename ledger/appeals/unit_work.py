@@ -55,6 +55,31 @@ def sign_by(unit_id: int, ids: list[int], at: datetime) -> dict[int, tuple[str, 
     return found
 
 
+_PRESSING = (
+    select(Deadline.appeal_id, Deadline.due_at, Deadline.warn_at, Deadline.spec)
+    .where(
+        Deadline.appeal_id.in_(bindparam("ids", expanding=True)),
+        Deadline.stage.in_(bindparam("stages", expanding=True)),
+        Deadline.ended_at.is_(None),
+    )
+    .order_by(Deadline.due_at.desc())
+)
+
+
+def pressing(ids: list[int], at: datetime, *stages: str) -> dict[int, tuple[str, str]]:
+    """What presses is the limit for signing or for ruling, not the one for answering; of several
+    the first."""
+    found: dict[int, tuple[str, str]] = {}
+    if not ids:
+        return found
+    calendar = load_calendar()
+    for row in db.session.connection().execute(_PRESSING, {"ids": ids, "stages": stages}):
+        light = "yellow" if row.warn_at <= at else ""
+        light = "red" if row.due_at < at else light
+        found[row.appeal_id] = (clocks.words(at, row.due_at, row.spec, calendar), light)
+    return found
+
+
 MOST_ASSISTED = 500
 """So many of a unit's assists are looked at: more than any has."""
 

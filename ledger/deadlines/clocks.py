@@ -263,7 +263,7 @@ def against_theirs(
     of the time from receipt to theirs remain. Where theirs had passed on receipt, it stands.
     """
     asked = f"按{whose}要求{shown_end(theirs)}前办结"
-    kept = _a_working_day_before(theirs, calendar)
+    kept = working_days_before(theirs, 1, calendar)
     floor = received + (theirs - received) * 2 / 3
     if theirs <= received:
         at, why = theirs, f"{asked}，收到时已过该时限"
@@ -278,12 +278,35 @@ def against_theirs(
     return _explained(at, why, calendar, local_day(received))
 
 
-def _a_working_day_before(end: datetime, calendar: Calendar) -> datetime:
-    """Leaves one whole working day before `end`; an end on a day off gives nothing to work in."""
+def working_days_before(end: datetime, days: int, calendar: Calendar) -> datetime:
+    """Leaves so many whole working days before `end`; an end on a day off gives nothing to work
+    in."""
+    if not days:
+        return end.astimezone(UTC)
     day = last_day(end)
     worked = calendar.working_day_until(day)
-    before = calendar.add_working_days(worked, -1)
+    before = calendar.add_working_days(worked, -days)
     return end_of(before) if worked != day else start_of(before) + (end - start_of(day))
+
+
+def furthest(due_at: datetime, spec: str, calendar: Calendar) -> datetime | None:
+    """As far as one extension by at most `spec` may move a due time; None where none may."""
+    limit = parse(spec)
+    if limit is None:
+        return None
+    if limit.natural:
+        return (due_at + limit.length).astimezone(UTC)
+    if limit.unit == "wh":
+        return calendar.add_working_hours(due_at, limit.length)
+    return end_of(calendar.add_working_days(last_day(due_at), limit.amount))
+
+
+def ruling(asked: datetime, days: int, calendar: Calendar, event: str) -> tuple[str, Due]:
+    """By when what was asked is to be ruled on: the limit and its end. 0 days: the same day."""
+    spec = f"{days}wd" if days else "today"
+    found = due(asked, spec, calendar, event)
+    assert found is not None  # there is a limit
+    return spec, found
 
 
 def words(now: datetime, due_at: datetime, spec: str, calendar: Calendar) -> str:

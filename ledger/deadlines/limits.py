@@ -217,6 +217,10 @@ class Caps:
     """Working days before due by which an extension must be asked."""
     extension_manager_days: int = 5
     """An extension longer than this, in working days, is ruled on by a manager."""
+    return_ruling_days: int = 0
+    """Working days within which a return is ruled on; 0: the same day."""
+    extension_ruling_days: int = 1
+    """The same of an extension."""
     reworks: int = 2
     """From the round after these, a dissatisfied call-back earns no rework."""
     order_from_rework: int = 2
@@ -237,6 +241,8 @@ CAP_WORDS: Final[dict[str, str]] = {
     "extensions": "延期次数",
     "extension_ask_days": "延期须提前的工作日数",
     "extension_manager_days": "延期超过多少个工作日由领导审批",
+    "return_ruling_days": "退单裁定的工作日数（0为当日）",
+    "extension_ruling_days": "延期审批的工作日数（0为当日）",
     "reworks": "重办次数上限",
     "order_from_rework": "第几次重办起建议督办",
     "attempts": "无法回访须尝试次数",

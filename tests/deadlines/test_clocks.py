@@ -15,12 +15,15 @@ from ledger.deadlines.clocks import (
     due,
     due_after_hold,
     due_after_send_back,
+    furthest,
     in_words,
     left,
     light,
     parse,
+    ruling,
     shown_end,
     words,
+    working_days_before,
     yellow_from,
 )
 from ledger.deadlines.lay import arranged
@@ -533,3 +536,51 @@ def test_shown_in_shanghai_whatever_zone_came() -> None:
     start = datetime.combine(date(2026, 11, 20), time(9, 30), SHANGHAI)
     found = must(due(start, "7wd", CALENDAR))
     assert found == due(start.astimezone(UTC), "7wd", CALENDAR)
+
+
+@pytest.mark.parametrize(
+    ("end", "days", "last"),
+    [
+        ("2026-11-25 24:00", 1, "2026-11-24 24:00"),
+        ("2026-11-23 24:00", 1, "2026-11-20 24:00"),
+        ("2026-11-25 09:30", 1, "2026-11-24 09:30"),
+        ("2026-11-25 24:00", 3, "2026-11-20 24:00"),
+        # Due on a Sunday: the Friday is the last day that is worked, and is left.
+        ("2026-11-22 18:00", 1, "2026-11-19 24:00"),
+        ("2026-11-25 24:00", 0, "2026-11-25 24:00"),
+    ],
+)
+def test_so_many_working_days_are_left_before_the_end(end: str, days: int, last: str) -> None:
+    assert working_days_before(at(end), days, CALENDAR) == at(last)
+
+
+@pytest.mark.parametrize(
+    ("end", "spec", "most"),
+    [
+        ("2026-11-25 24:00", "10wd", "2026-12-09 24:00"),
+        ("2026-09-29 24:00", "2wd", "2026-10-08 24:00"),
+        ("2026-11-25 09:30", "1wd", "2026-11-26 24:00"),
+        ("2026-11-25 09:30", "24h", "2026-11-26 09:30"),
+        ("2026-11-25 17:00", "2wh", "2026-11-26 09:30"),
+    ],
+)
+def test_an_extension_moves_a_due_time_so_far_at_most(end: str, spec: str, most: str) -> None:
+    assert furthest(at(end), spec, CALENDAR) == at(most)
+
+
+def test_where_there_is_no_limit_to_extend_by_none_may_be() -> None:
+    assert furthest(at("2026-11-25 24:00"), "", CALENDAR) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "days", "end"),
+    [
+        ("2026-11-20 16:30", 0, "2026-11-20 24:00"),
+        ("2026-11-21 10:00", 0, "2026-11-23 12:00"),
+        ("2026-11-20 16:30", 1, "2026-11-23 24:00"),
+    ],
+)
+def test_what_is_asked_is_ruled_on_by_its_own_limit(asked: str, days: int, end: str) -> None:
+    _, found = ruling(at(asked), days, CALENDAR, "申请退单")
+    assert found.at == at(end)
+    assert f"自{asked}申请退单" in found.sentence

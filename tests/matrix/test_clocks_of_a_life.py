@@ -20,6 +20,8 @@ from ledger.appeals.record import NEVER, Invalid, Refused
 from ledger.appeals.standing import MAIN_CLOCK
 from ledger.catalogue.queries import catalogue
 from ledger.db import db
+from ledger.deadlines.calendar import end_of, last_day
+from ledger.deadlines.queries import load_calendar
 from ledger.people.actor import Actor, system
 
 Step = Callable[[Appeal, Callable[[str], Actor], datetime], Any]
@@ -90,6 +92,29 @@ def _set_due(a: Appeal, who: Callable[[str], Actor], at: datetime) -> None:
         a.set_due(at + timedelta(days=5), "核定", by=who("zhou"), at=at)
 
 
+def _ask_extension(a: Appeal, who: Callable[[str], Actor], at: datetime) -> None:
+    clock = a.main_clock()
+    until = last_day(clock.due_at if clock is not None else at)
+    a.ask_extension(
+        end_of(load_calendar().add_working_days(until, 2)),
+        "complex",
+        "需会商",
+        firm_told=True,
+        by=who("chen"),
+        at=at,
+    )
+
+
+def _rule_extension(granted: bool) -> Step:
+    def step(a: Appeal, who: Callable[[str], Actor], at: datetime) -> None:
+        try:
+            a.rule_extension(granted, "研究决定", by=who("zhou"), at=at)
+        except Invalid as too_late:  # or the due time has been set to a later one meanwhile
+            raise Refused(409, too_late.reason) from too_late
+
+    return step
+
+
 STEPS: dict[str, Step] = {
     "accept": _accept("normal"),
     "accept critical": _accept("critical"),
@@ -140,6 +165,15 @@ STEPS: dict[str, Step] = {
     "withdraw": lambda a, who, at: a.withdraw("void", "重复", by=who("zhou"), at=at),
     "decline": lambda a, who, at: a.decline("other_region", "已告知", by=who("zhou"), at=at),
     "set due": _set_due,
+    "ask return": lambda a, who, at: a.ask_return("not_competent", "三定", by=who("chen"), at=at),
+    "uphold return": lambda a, who, at: a.rule_return(True, "会商同意", by=who("zhou"), at=at),
+    "pass to police": lambda a, who, at: a.rule_return(
+        True, "会商改派", by=who("zhou"), at=at, unit=_unit("360734-ga")
+    ),
+    "refuse return": lambda a, who, at: a.rule_return(False, "属你单位职责", by=who("zhou"), at=at),
+    "ask extension": _ask_extension,
+    "grant extension": _rule_extension(True),
+    "refuse extension": _rule_extension(False),
     "merge": lambda a, who, at: a.merge(_master(), "同一事项", by=who("zhou"), at=at),
     "unmerge": lambda a, who, at: a.unmerge("并非同一事项", by=who("zhou"), at=at),
 }
@@ -182,7 +216,12 @@ def _check(appeal: Appeal, told: list[str]) -> None:
     assert bool(paused) <= (state == "held"), where
     assert (appeal.held_from != "") == (state == "held"), where
     for clock in running:
-        assert clock.started_at <= clock.due_at or clock.original_due_at < clock.due_at, where
+        late_when_held = any(
+            old.stage == clock.stage and old.ended_as == "resumed" and old.is_overdue(old.due_at)
+            for old in appeal.deadlines
+        )
+        moved = clock.original_due_at < clock.due_at
+        assert clock.started_at <= clock.due_at or moved or late_when_held, where
         assert clock.sentence, where
     if state in ENDS:
         assert not running, where
@@ -201,7 +240,11 @@ def _check(appeal: Appeal, told: list[str]) -> None:
         lead = leads[0]
         assert appeal.lead_unit_id == lead.unit_id, where
         assert {d.assignment for d in running} == {lead}, where
-        assert set(stages) <= {"sign", "contact", "report", "answer", "rework"}, where
+        rulings = {"rule_return", "rule_extension"}
+        assert set(stages) <= {"sign", "contact", "report", "answer", "rework"} | rulings, where
+        asked = {f"rule_{r.kind}" for r in appeal.requests if r.state == "asked"}
+        assert set(stages) & rulings == asked, where
+        assert (lead.state == "contested") == ("rule_return" in asked), where
         assert stages.count("answer") + stages.count("rework") == 1, where
         assert len(stages) == len(set(stages)), where
         assert ("sign" in stages) <= (lead.state == "offered"), where
@@ -273,6 +316,15 @@ ALL_THE_WAY = ["accept", "assign bureau", "sign", "answer", "review", "satisfied
         # The closer refuses: a new round with a new assignment.
         [*ALL_THE_WAY[:6], "refuse", "answer", "review", "satisfied", "recall again",
          "satisfied", "close", "reopen", "assign police"],
+        # Returned, refused, extended; returned in the next round, and handed to another.
+        ["accept", "assign bureau", "ask return", "contact", "refuse return", "ask extension",
+         "grant extension", "answer", "send back", "answer", "review", "unsatisfied",
+         "ask return", "pass to police", "answer police"],
+        # What was asked rests while held, and lapses by the answer.
+        ["accept", "assign bureau", "ask extension", "ask return", "hold", "resume", "answer",
+         "review"],
+        ["accept", "assign bureau", "ask extension", "ask return", "uphold return",
+         "assign police", "answer police"],
         ["set due", "accept", "set due", "correct", "assign bureau", "set due", "hold",
          "set due", "resume", "answer", "send back", "answer"],
         # An assist that was added while it was held; the lead waits for it.

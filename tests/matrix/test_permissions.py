@@ -11,7 +11,7 @@ from functools import cache
 
 import pytest
 
-from ledger.appeals.lifecycle import Facts, Held, may
+from ledger.appeals.lifecycle import BY_MANAGER, EXTENSION, RETURN, Facts, Held, may
 from ledger.people.actor import Actor, Seat, system
 
 # -- the design's table ------------------------------------------------------------------------
@@ -64,7 +64,7 @@ ask_extension     | assigned                    | H:offered,taken
 rule_extension    | assigned accepted           | C M
 ask_hold          | assigned                    | H:offered,taken
 sign_off          | assigned                    | U:signing
-answer            | accepted assigned           | H:offered,taken
+answer            | accepted assigned           | H:offered,taken,contested
 send_back         | answered reviewed confirmed | C
 review            | answered                    | C
 attempt           | reviewed                    | O L
@@ -280,6 +280,7 @@ def facts(case: Case) -> Facts:
         # Every verb of the row may be asked for: the conditions beside the state hold.
         reached_limit=True,
         duty_unendorsed=True,
+        asked=RETURN + EXTENSION,
     )
 
 
@@ -462,10 +463,13 @@ def test_numbers_that_only_look_alike_share_nothing() -> None:
         ("refuse_closing", "confirmed", {"close_stopped": True}, 200),
         ("send_back", "confirmed", {"close_stopped": True}, 200),
         ("endorse", "assigned", {"duty_unendorsed": False}, 409),
+        ("rule_return", "assigned", {"asked": EXTENSION}, 409),
+        ("rule_extension", "assigned", {"asked": RETURN}, 409),
+        ("rule_extension", "assigned", {"asked": EXTENSION + BY_MANAGER}, 403),
     ],
 )
 def test_conditions_beside_the_state(
-    verb: str, state: str, change: dict[str, bool], status: int
+    verb: str, state: str, change: dict[str, int], status: int
 ) -> None:
     known = replace(facts(Case(state, "answered")), **change)  # type: ignore[arg-type]
     coordinator, closer = (
@@ -473,6 +477,28 @@ def test_conditions_beside_the_state(
     )
     office = Actor("person", 70, "全权", (coordinator, closer), 9, "/9/")
     assert may(verb, known, office).status == status
+
+
+def test_what_can_be_asked_for_no_more_is_too_late() -> None:
+    handler = actor(Who("handler", "unit"))
+    known = facts(Case("assigned", "taken"))
+    held = replace(known.assignments[0], no_return="已过时限。", no_extension="已延期。")
+    late = replace(known, assignments=(held,))
+    for verb, why in (("ask_return", "已过时限。"), ("ask_extension", "已延期。")):
+        assert may(verb, known, handler).status == 200
+        assert (may(verb, late, handler).status, may(verb, late, handler).reason) == (409, why)
+    assert may("answer", late, handler).status == 200
+
+
+def test_a_long_extension_is_for_the_manager_under_whichever_post() -> None:
+    known = replace(facts(Case("assigned", "taken")), asked=EXTENSION + BY_MANAGER)
+    seats = [actor(Who(role, "office")).seats[0] for role in ("coordinator", "manager")]
+    both = Actor("person", 70, "甲", tuple(seats), 9, "/9/")
+    assert may("rule_extension", known, both).seat == seats[1]
+    assert may("rule_extension", known, replace(both, seats=(seats[0],))).status == 403
+    short = replace(known, asked=EXTENSION)
+    assert may("rule_extension", short, both).seat == seats[0]
+    assert may("rule_extension", short, replace(both, seats=(seats[1],))).status == 200
 
 
 @pytest.mark.parametrize("on_duty", [True, False])

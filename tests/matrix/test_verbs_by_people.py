@@ -21,6 +21,8 @@ from ledger.appeals.models import Appeal
 from ledger.appeals.record import Refused
 from ledger.catalogue.queries import catalogue
 from ledger.db import db, now
+from ledger.deadlines.calendar import end_of, last_day
+from ledger.deadlines.queries import load_calendar
 from ledger.files.models import Attachment
 from ledger.people.actor import Actor, system
 from ledger.people.models import Unit
@@ -38,6 +40,13 @@ def _reason(kind: str) -> str:
 def _uphold(appeal: Appeal, by: Actor, at: datetime) -> None:
     reason = "explained_unsatisfied" if appeal.undetermined else "unreachable"
     appeal.uphold(reason, "三次联系未接通", by=by, at=at)
+
+
+def _ask_extension(appeal: Appeal, by: Actor, at: datetime, days: int = 2) -> None:
+    clock = appeal.main_clock()
+    until = clock.due_at if clock is not None else at
+    until = end_of(load_calendar().add_working_days(last_day(until), days))
+    appeal.ask_extension(until, _reason("extension"), "正在会商", firm_told=True, by=by, at=at)
 
 
 def _file() -> Attachment:
@@ -133,7 +142,17 @@ def doings(cast: Cast, master: str) -> dict[str, Doing]:
         "reopen": lambda a, by, at: a.reopen("问题再次出现", by=by, at=at),
         "withdraw": lambda a, by, at: a.withdraw("void", "重复登记", by=by, at=at),
         "receive": receive,
+        "ask_return": lambda a, by, at: a.ask_return(
+            _reason("return"), "不在辖区内", by=by, at=at
+        ),
+        "rule_return": lambda a, by, at: a.rule_return(True, "", by=by, at=at),
+        "ask_extension": _ask_extension,
+        "rule_extension": lambda a, by, at: a.rule_extension(True, "", by=by, at=at),
     }
+
+
+def _extend(cast: Cast, number: str, days: int) -> None:
+    cast.do(number, lambda a, at: _ask_extension(a, cast.actor("chen"), at, days))
 
 
 def _appeals(cast: Cast) -> dict[str, str]:
@@ -152,6 +171,15 @@ def _appeals(cast: Cast) -> dict[str, str]:
     rework = cast.reach("reviewed")
     cast.call_back(rework, "unsatisfied")
     found["rework"] = rework
+    returned = cast.reach("assigned")
+    cast.do(
+        returned,
+        lambda a, at: a.ask_return(_reason("return"), "不在辖区内", by=cast.actor("chen"), at=at),
+    )
+    found["contested"] = returned
+    for turn, days in (("extension asked", 2), ("long extension asked", 6)):
+        found[turn] = cast.reach("assigned")
+        _extend(cast, found[turn], days)
     return found
 
 

@@ -89,7 +89,7 @@ DAMAGE: dict[str, tuple[list[str], int | None, str]] = {
         [f"DELETE FROM deadline WHERE {CHILD} AND stage = 'review'"], 5, "不在台账中"),
     "row too many": (
         ["INSERT INTO request (appeal_id, kind, state, asked_at, reason_code, basis, firm_told,"
-         " ruling) SELECT id, 'hold', 'asked', registered_at, '', '', :no, ''"
+         " ruling, by_manager) SELECT id, 'hold', 'asked', registered_at, '', '', :no, '', :no"
          f" FROM appeal {ROW}"], None, "多出办理记录中没有的申请"),
     "text edited": ([f"UPDATE entry_text SET body = '别的' WHERE {TEXT}"], 1, "承诺值不符"),
     "salt edited": ([f"UPDATE entry_text SET salt = '00' WHERE {TEXT}"], 1, "承诺值不符"),
