@@ -16,6 +16,7 @@ minutes, and no rule turns on seconds: anybody can reckon again from what is sho
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -41,6 +42,10 @@ LEAST_DAYS = 1
 _COUNTED = re.compile(r"([1-9][0-9]{0,3})(m|h|wh|wd)", re.ASCII)
 _TODAY = re.compile(r"today(?:@([0-9]|1[0-9]|2[0-3]))?", re.ASCII)
 _MOST: Final[dict[str, int]] = {"m": 9999, "h": 9999, "wh": 999, "wd": 366}
+
+_TYPED = re.compile(r"([1-9][0-9]{0,3})(分钟|小时|个?工作小时|个?工作日)")
+_TYPED_TODAY = re.compile(r"当日(?:([0-9]{1,2})(?:点|时|:00)前?)?")
+_NONE = frozenset({"", "无", "不设", "不设时限", "-", "—"})
 
 _UNIT_WORDS: Final[dict[str, str]] = {
     "m": "分钟",
@@ -111,6 +116,48 @@ def parse(spec: str) -> Limit | None:
     if found := _TODAY.fullmatch(spec):
         return Limit("today", until=None if found[1] is None else int(found[1]))
     raise ValueError(f"时限“{spec[:20]}”无法识别，应形如 15m、2h、2wh、7wd、today、today@16")
+
+
+def read(typed: str) -> str:
+    """A limit as an office types it (7个工作日, 当日16点前) or as it is kept (7wd), as it is kept.
+
+    ValueError says what is wrong.
+    """
+    text = re.sub(r"\s", "", unicodedata.normalize("NFKC", typed)).lower()
+    if text in _NONE:
+        return ""
+    if found := _TYPED.fullmatch(text):
+        words = found[2].removeprefix("个")
+        unit = next(unit for unit, said in _UNIT_WORDS.items() if said.removeprefix("个") == words)
+        text = f"{found[1]}{unit}"
+    elif found := _TYPED_TODAY.fullmatch(text):
+        text = "today" if found[1] is None else f"today@{int(found[1])}"
+    try:
+        return str(parse(text) or "")
+    except ValueError as error:
+        if "过长" in str(error):
+            raise
+        raise ValueError(
+            f"时限“{typed[:20]}”无法识别，应形如：15分钟、2小时、2个工作小时、7个工作日、当日、当日16点前"
+        ) from error
+
+
+def brief(spec: str) -> str:
+    """A limit as an office types it; `read` reads it again. Empty where there is none."""
+    limit = parse(spec)
+    if limit is None:
+        return ""
+    return limit.words if limit.until is None else f"当日{limit.until}点前"
+
+
+def counted_from(sentence: str, started: datetime) -> str | None:
+    """The word for what a limit was counted from, by the sentence that `due` gave it.
+
+    None where the due time came otherwise: 核定, 续用 after a send-back or hold, a hotline's.
+    """
+    since = f"自{shown(started)}"
+    found = re.match(r"([^起，。]+)[起，]", sentence.removeprefix(since))
+    return found[1] if found and sentence.startswith(since) else None
 
 
 def in_words(spec: str) -> str:

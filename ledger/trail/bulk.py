@@ -42,9 +42,9 @@ from .act import (
     Stream,
     TrailBypassed,
     Trailed,
-    _inking,
     after,
     columns_of,
+    inking,
     is_writable,
 )
 from .canonical import FIELDS, Plain, entry_hash, first_prev, plain, plain_canonical, quick
@@ -269,7 +269,7 @@ class Gathering:
             for name, personal in plan.words:
                 value = stands[name]
                 if value and value != was(name) and value != ERASED:
-                    texts.append(_inking(within + name, value, personal=personal))
+                    texts.append(inking(within + name, value, personal=personal))
             if parts := [
                 begins + _said(value)
                 for name, begins, words in plan.plain
@@ -277,8 +277,8 @@ class Gathering:
                 and not (words and value and value != ERASED)
             ]:
                 said.setdefault(plan.trail, {})[place] = f"{{{','.join(parts)}}}"
-        texts += [_inking(n, words, personal=False) for n, words in act.texts.items() if words]
-        texts += [_inking(n, words, personal=True) for n, words in act.personal.items() if words]
+        texts += [inking(n, words, personal=False) for n, words in act.texts.items() if words]
+        texts += [inking(n, words, personal=True) for n, words in act.personal.items() if words]
         body = []
         if act.data:
             body.append(f'"data":{plain_canonical(plain(act.data))}')
