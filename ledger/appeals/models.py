@@ -1,4 +1,4 @@
-"""The appeal: columns (record.py) and verbs (intake, handling, closing, opening) put together."""
+"""The appeal: columns (record.py) and verbs (intake to opening, reckoning) put together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from sqlalchemy.orm import Mapped, relationship
 from ..files.models import Attachment
 from ..firms.models import Firm
 from ..people.models import Unit
-from .opening import Opening
 from .parts import (
     AppealPlate,
     Assignment,
@@ -17,6 +16,7 @@ from .parts import (
     FormerOwner,
     Request,
 )
+from .reckoning import Reckoning
 
 __all__ = ["Appeal", "Assignment", "Attachment", "Deadline", "ExternalOrder", "Request"]
 
@@ -32,7 +32,7 @@ def _few(name: str, where: str, *columns: str) -> Index:
     )
 
 
-class Appeal(Opening):
+class Appeal(Reckoning):
     """诉求. See record.py for its columns."""
 
     __tablename__ = "appeal"

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, ClassVar
 from sqlalchemy import Boolean, ForeignKey, Integer, String, Text, inspect, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ..catalogue.queries import catalogue
 from ..config import SHANGHAI
 from ..db import COMMITTED, DERIVED, Base, Id, Secret, code, db, keyring, pk
 from ..deadlines import clocks
-from ..deadlines.limits import POLICY, Rule
+from ..deadlines.limits import Rule
 from ..deadlines.queries import caps_in_force, load_calendar, rule_in_force
 from ..firms import phones
 from ..firms.models import FirmLiaison
@@ -355,18 +354,7 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
 
     def rule(self, at: datetime) -> tuple[int | None, Rule]:
         """The row of limits that applies, and its version."""
-        return rule_in_force(at, self.channel, self.kind, self._category_path(), self.urgency)
-
-    def _category_path(self) -> tuple[str, ...]:
-        """POLICY first where it waits for a policy or another region, then the codes downwards."""
-        tree = catalogue().categories
-        found = tree.get(self.category_id or 0)
-        policy = self.cross_region or bool(found and found.policy)
-        codes: list[str] = []
-        while found is not None:
-            codes.append(found.code)
-            found = tree.get(found.parent_id or 0)
-        return ((POLICY,) if policy else ()) + tuple(reversed(codes))
+        return rule_in_force(at, self.channel, self.kind, self.category_path(), self.urgency)
 
     def start_clock(
         self,

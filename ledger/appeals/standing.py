@@ -11,8 +11,10 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from ..catalogue.queries import catalogue
 from ..config import SHANGHAI
 from ..db import config
+from ..deadlines.limits import POLICY
 from ..deadlines.queries import caps_in_force, load_calendar
 from ..people.actor import Actor
 from ..people.directory import directory
@@ -32,6 +34,18 @@ MAIN_CLOCK: dict[str, tuple[str, ...]] = {
 
 SAMPLE = 10
 """One in so many 咨询 is called back all the same."""
+
+
+def line_of(category_id: int | None, cross_region: bool) -> tuple[str, ...]:
+    """POLICY first where it waits for a policy or another region, then the codes downwards."""
+    tree = catalogue().categories
+    found = tree.get(category_id or 0)
+    policy = cross_region or bool(found and found.policy)
+    codes: list[str] = []
+    while found is not None:
+        codes.append(found.code)
+        found = tree.get(found.parent_id or 0)
+    return ((POLICY,) if policy else ()) + tuple(reversed(codes))
 
 
 class Given:
@@ -118,6 +132,8 @@ class Standing(Generic[A, D]):
         assignments: Any
         deadlines: Any
         external_orders: Any
+        category_id: Any
+        cross_region: Any
 
     def _liaisons(self, day: date) -> Iterable[int]:
         """Who looks after its firm."""
@@ -135,6 +151,10 @@ class Standing(Generic[A, D]):
             return None
         leads: list[A] = [a for a in self.assignments if a.part == "lead" and a.state != "released"]
         return max(leads, key=lambda a: (a.round, a.assigned_at), default=None)
+
+    def category_path(self) -> tuple[str, ...]:
+        """What the table of limits asks of its category."""
+        return line_of(self.category_id, self.cross_region)
 
     def facts(self, at: datetime, by: Actor | None = None) -> Facts:
         """What the table must know, as of `at`; of one actor alone, what can matter to him."""

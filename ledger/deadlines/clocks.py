@@ -200,7 +200,7 @@ def _due(start: datetime, spec: str, calendar: Calendar, event: str) -> Due | No
         return _explained(at, f"{since}起{limit.words}（昼夜连续计算）", calendar)
     if limit.unit == "wh":
         # At 16:00:59 two hours would just miss closing time, and the sentence could not say why.
-        at = calendar.add_working_hours(start.replace(second=0, microsecond=0), limit.length)
+        at = calendar.add_working_hours(_minute(start), limit.length)
         why = f"{since}起{limit.words}（工作时间{_hours_in_words(calendar)}）"
         return _explained(at, why, calendar, day)
     if limit.unit == "wd":
@@ -255,14 +255,16 @@ def due_after_send_back(
         return _explained(end_of(calendar.add_working_days(day, days)), why, calendar, day + DAY)
     if limit is not None and limit.natural:
         span = max(LEAST_HOURS, rest)
+        at = (resumed + span).astimezone(UTC)
         how = "剩余" if span == rest else "最短"
-        why = f"{since}{how}{_hours(span)}（昼夜连续计算）"
-        return _explained((resumed + span).astimezone(UTC), why, calendar)
+        why = f"{since}{how}{_hours(_apart(resumed, at))}（昼夜连续计算）"
+        return _explained(at, why, calendar)
     at = calendar.add_working_hours(resumed, rest)
     least = end_of(calendar.add_working_days(day, LEAST_DAYS))
     if at < least:
         why = f"{since}最短{LEAST_DAYS}个工作日（退回次日起算，含末日）"
         return _explained(least, why, calendar, day + DAY)
+    rest = calendar.working_hours_between(_minute(resumed), _minute(at))
     why = f"{since}剩余工作时间{_hours(rest)}"
     return _explained(at, why, calendar, day)
 
@@ -288,12 +290,13 @@ def due_after_hold(
         why = f"{since}，原时限{shown_end(due_at)}按挂账期间{days}个工作日顺延"
         return _explained(at, why, calendar, local_day(held) + DAY)
     if limit.natural or due_at <= held:
-        why = f"{since}，挂账前已超期{_hours(held - due_at)}，继续计算"
+        at = (resumed + (due_at - held)).astimezone(UTC)
+        why = f"{since}，挂账前已超期{_hours(_apart(at, resumed))}，继续计算"
         if due_at > held:
-            why = f"{since}，续用剩余{_hours(due_at - held)}（昼夜连续计算）"
-        return _explained((resumed + (due_at - held)).astimezone(UTC), why, calendar)
-    rest = calendar.working_hours_between(held, due_at)
-    at = calendar.add_working_hours(resumed, rest)
+            why = f"{since}，续用剩余{_hours(_apart(resumed, at))}（昼夜连续计算）"
+        return _explained(at, why, calendar)
+    at = calendar.add_working_hours(resumed, calendar.working_hours_between(held, due_at))
+    rest = calendar.working_hours_between(_minute(resumed), _minute(at))
     return _explained(at, f"{since}，续用剩余工作时间{_hours(rest)}", calendar, day)
 
 
@@ -311,18 +314,24 @@ def against_theirs(
     """
     asked = f"按{whose}要求{shown_end(theirs)}前办结"
     kept = _a_working_day_before(theirs, calendar)
-    floor = received + (theirs - received) * 2 / 3
+    floor = _two_thirds(_minute(received), _minute(theirs))
     if theirs <= received:
         at, why = theirs, f"{asked}，收到时已过该时限"
     elif kept >= floor:
         at, why = kept, f"{asked}，预留1个工作日审核"
     else:
         at = floor
-        why = f"{asked}，不足预留1个工作日审核，按收到后时间的三分之二"
+        since = f"自{shown(received)}收到起"
+        why = f"{asked}，不足预留1个工作日审核，按{since}时间的三分之二"
     at = at.astimezone(UTC)
     if ours is not None and ours.at <= at:
         return ours
     return _explained(at, why, calendar, local_day(received))
+
+
+def _two_thirds(start: datetime, end: datetime) -> datetime:
+    """Of the time between two whole minutes; a minute begun counts whole."""
+    return start - (start - end) * 2 // 3 // MINUTE * MINUTE
 
 
 def _a_working_day_before(end: datetime, calendar: Calendar) -> datetime:
@@ -396,6 +405,16 @@ def _explained(at: datetime, why: str, calendar: Calendar, first: date | None = 
         named = "、".join(str(year) for year in years)
         sentence += f"；{named}年放假安排尚未公布，暂按周一至周五推算"
     return Due(at, f"{sentence}。", bool(years))
+
+
+def _minute(at: datetime) -> datetime:
+    """The minute that a sentence shows."""
+    return at.replace(second=0, microsecond=0)
+
+
+def _apart(start: datetime, end: datetime) -> timedelta:
+    """By the minutes that a sentence shows: whoever adds them up comes to the end it shows."""
+    return _minute(end) - _minute(start)
 
 
 def _span(span: timedelta) -> str:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import selectinload
 
 from ledger.catalogue.models import Category, Channel
 from ledger.db import config, db, mark_of
+from ledger.trail.models import Entry
 
 from .calendar import DEFAULT_HOURS, Calendar
 from .limits import POLICY, Caps, Rule, match
@@ -203,6 +204,22 @@ def arrangements(year: int) -> list[CalendarYear]:
             .order_by(CalendarYear.region_code)
         )
     )
+
+
+def calendar_editions(first: int, last: int) -> dict[str, int]:
+    """Which entry of its stream each year's calendar stands at: "2027" → 3, by region too."""
+    streams = {
+        row.stream: row.stream.removeprefix("calendar/")
+        for year in range(first, last + 1)
+        for row in arrangements(year)
+    }
+    rows = db.session.execute(
+        select(Entry.stream, func.max(Entry.seq))
+        .where(Entry.stream.in_(streams))
+        .group_by(Entry.stream)
+        .order_by(Entry.stream)
+    )
+    return {streams[stream]: seq for stream, seq in rows}
 
 
 def lock_calendar(year: int) -> None:

@@ -6,10 +6,11 @@ from calendar import Calendar as Weeks
 from dataclasses import dataclass
 from datetime import date
 
-from flask import Blueprint, Flask, render_template, request
+from flask import Blueprint, Flask, current_app, render_template, request
 
 from ledger.config import SHANGHAI
 from ledger.db import config, now
+from ledger.people.acting import current_actor
 from ledger.people.views import may
 from ledger.web import NotFound
 
@@ -90,8 +91,18 @@ def show() -> str:
         coming=[one for one in versions_published() if one.effective_from > at],
         shown=shown,
         may=may,
+        recompute_url=_recompute_url(),
         next_year=next_year(years.values(), at),
     )
+
+
+RECOMPUTE = "/appeals/recompute"
+
+
+def _recompute_url() -> str:
+    """The page of the room above on which an office reckons again, for whoever has it."""
+    doors = current_app.extensions.get("ledger_doors", {})
+    return RECOMPUTE if RECOMPUTE in doors and doors[RECOMPUTE](current_actor()) else ""
 
 
 def _months(year: int, calendar: Calendar, names: dict[date, str]) -> list[Month]:

@@ -39,6 +39,14 @@ def coming(app: Flask) -> int:
     return found[0]
 
 
+@pytest.fixture(autouse=True)
+def today(coming: int, monkeypatch: pytest.MonkeyPatch) -> date:
+    """A day late in the year before, whenever the test runs."""
+    day = date(coming - 1, 11, 20)
+    monkeypatch.setattr(calendar_views, "today", lambda: day)
+    return day
+
+
 def url(year: int) -> str:
     return f"/deadlines/calendar/{year}"
 
@@ -194,8 +202,8 @@ def test_bad_days_are_named_and_nothing_is_written(
         assert len(db.session.scalars(streams).all()) == 1
 
 
-def test_what_is_past_stays(admin: FlaskClient) -> None:
-    yesterday = now().astimezone(SHANGHAI).date() - timedelta(days=1)
+def test_what_is_past_stays(admin: FlaskClient, today: date) -> None:
+    yesterday = today - timedelta(days=1)
     data = change(admin, yesterday.year, first=yesterday.isoformat(), name="补放")
     answer = admin.post(f"{url(yesterday.year)}/days", data=data)
     assert answer.status_code == 422
@@ -260,7 +268,7 @@ def test_a_year_is_added_and_is_provisional(app: Flask, admin: FlaskClient, comi
     added = 0
     while (answer := admin.post("/deadlines/calendar/new", data=token)).status_code == 303:
         added += 1
-        assert added < 5
+        assert added < 50
     assert answer.status_code == 409
     last = now().astimezone(SHANGHAI).year + 2
     assert admin.get(url(last)).status_code == 200
@@ -270,7 +278,7 @@ def test_a_year_is_added_and_is_provisional(app: Flask, admin: FlaskClient, comi
 
 
 def test_what_was_frozen_stays_when_the_calendar_changes(
-    app: Flask, cast: Cast, admin: FlaskClient
+    app: Flask, cast: Cast, admin: FlaskClient, today: date
 ) -> None:
     number = cast.reach("assigned")
 
@@ -280,7 +288,7 @@ def test_what_was_frozen_stays_when_the_calendar_changes(
         )
 
     before = frozen()
-    day = now().astimezone(SHANGHAI).date() + timedelta(days=2)
+    day = today + timedelta(days=3)
     data = change(admin, day.year, first=day.isoformat(), name="台风停工")
     assert admin.post(f"{url(day.year)}/days", data=data).status_code == 303
     assert not is_working(app, day)
