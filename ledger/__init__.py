@@ -51,7 +51,7 @@ def create_app(settings: Config | None = None) -> Flask:
     health.init_app(app)
     audit.init_app(app)
     firms.init_app(app)
-    app.register_blueprint(deadlines.blueprint)
+    deadlines.init_app(app)
     appeals.init_app(app)
     hotline.init_app(app)
     cli.init_app(app)

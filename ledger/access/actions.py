@@ -23,6 +23,8 @@ LABELS: Final[dict[str, str]] = {
     "post_ended": "停止岗位",
     "post_refused": "不予授予岗位",
     "roster_imported": "导入单位和人员名册",
+    "limits_published": "发布时限版本",
+    "calendar_changed": "修改工作日历",
     "file_imported": "导入文件",
     "conflict_settled": "处理导入冲突",
     "phone_read": "查看电话",

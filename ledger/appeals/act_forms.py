@@ -164,6 +164,11 @@ class SetDueForm(ActForm):
     reason = LongText("核定理由", 2000, rows=2, required=True)
 
 
+class RecomputeForm(ActForm):
+    version = Choice("采用的版本", required=True)
+    reason = LongText("重算理由", 2000, rows=2, required=True)
+
+
 class DeclineForm(ActForm):
     reason_code = Choice("不予受理的情形", required=True)
     told = LongText(

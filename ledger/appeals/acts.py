@@ -19,7 +19,7 @@ from ..people.actor import Actor
 from ..people.models import Unit
 from ..web import Text, Tick
 from . import act_forms as forms
-from . import asked, assist_acts, lifecycle, plates, unit_choices
+from . import asked, assist_acts, lifecycle, plates, reckoning, unit_choices
 from .attachment_views import Taken, to_rows
 from .intake import CORRECTABLE
 from .leaf import Leaf
@@ -270,6 +270,12 @@ def _offer_reasons(kind: str) -> Draw:
     return offer
 
 
+def _offer_versions(form: Any, drawing: Drawing) -> None:
+    """Each with what it would come to: nobody reckons again without having seen it."""
+    form.version.choices = reckoning.versions_offered(drawing.at)
+    form.version.description = reckoning.effects(drawing.appeal, drawing.at)
+
+
 def _offer_masters(form: Any, drawing: Drawing) -> None:
     found = same_appellant_open(drawing.appeal, drawing.actor, drawing.at)
     form.master_id.choices = {row.number: f"{row.label} {row.title}" for row in found}
@@ -432,6 +438,10 @@ def _set_due(do: Doing) -> None:
     form = do.form
     assist = assist_acts.clock_of(form)
     do.appeal.set_due(form.due_at.data, form.reason.data, assist=assist, **do.hand_seen)
+
+
+def _recompute(do: Doing) -> None:
+    do.appeal.recompute(do.form.version.data, do.form.reason.data, **do.hand_seen)
 
 
 def _decline(do: Doing) -> None:
@@ -774,6 +784,10 @@ _ROWS: tuple[Act, ...] = (
         offer=assist_acts.offer_clocks, prefill=assist_acts.prefill_clock,
         depends=assist_acts.on_clocks,
         done="已核定时限", hint="原时限和新时限都留在办理记录中；期初导入的，核定后开始提醒。"),
+    Act("recompute", "重算时限", ("recompute",), forms.RecomputeForm, _recompute,
+        offer=_offer_versions, depends=_on_its_words, done="已重算时限",
+        hint="时限表或工作日历变化后，已经起算的时限不会自动改变；重算后新旧时限都留在办理记录中。"
+        "由办公室核定、退回或恢复后续用的时限不重算，需要调整的请用“核定时限”。"),
     Act("unmerge", "撤销合并", ("unmerge",), forms.ReasonForm, _by_reason("unmerge"),
         hint="原已解除的交办不恢复。"),
     Act("hold", "挂账跟踪", ("hold",), forms.HoldForm, _hold, prefill=_prefill_hold,

@@ -798,7 +798,8 @@ _ADMINISTRATION: dict[str, tuple[str, tuple[tuple[str, str, str], ...]]] = {
             ("单位", "/units/", "新增、修改、停用单位，维护联系人和值班电话"),
             ("人员", "/people/", "新增、修改、停用人员，重置密码"),
             ("导入名册", "/people/roster", "由工作簿导入单位和人员"),
-            ("时限日历", "/deadlines/", "查看工作日历和办理时限"),
+            ("时限版本", "/deadlines/limits/", "发布办理时限的新版本，查看发布记录"),
+            ("时限日历", "/deadlines/", "维护放假、调休和地方放假，公布年度安排"),
         ),
     ),
     "security_admin": (

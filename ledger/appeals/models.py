@@ -1,5 +1,5 @@
-"""The appeal: columns (record.py) and verbs (intake, handling, closing, opening, assisting,
-requesting) put together."""
+"""The appeal: columns (record.py) and verbs (intake to opening, assisting, requesting, reckoning)
+put together."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from .parts import (
     FormerOwner,
     Request,
 )
+from .reckoning import Reckoning
 from .requesting import Requesting
 
 __all__ = ["Appeal", "Assignment", "Attachment", "Deadline", "ExternalOrder", "Request"]
@@ -34,7 +35,7 @@ def _few(name: str, where: str, *columns: str) -> Index:
     )
 
 
-class Appeal(Assisting, Requesting):
+class Appeal(Assisting, Requesting, Reckoning):
     """诉求. See record.py for its columns."""
 
     __tablename__ = "appeal"

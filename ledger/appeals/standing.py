@@ -41,6 +41,20 @@ SAMPLE = 10
 """One in so many 咨询 is called back all the same."""
 
 
+def line_of(category_id: int | None, cross_region: bool) -> tuple[str, ...]:
+    """POLICY first where it waits for a policy or another region, then the codes downwards."""
+    if category_id is None:
+        return (POLICY,) if cross_region else ()
+    tree = catalogue().categories
+    found = tree.get(category_id)
+    policy = cross_region or bool(found and found.policy)
+    codes: list[str] = []
+    while found is not None:
+        codes.append(found.code)
+        found = tree.get(found.parent_id or 0)
+    return ((POLICY,) if policy else ()) + tuple(reversed(codes))
+
+
 class Given:
     """How an assignment stands."""
 
@@ -168,6 +182,9 @@ class Standing(Generic[A, D]):
             and a.state != "released"
             and (a.is_open or a.round == self.round)
         ]
+    def category_path(self) -> tuple[str, ...]:
+        """What the table of limits asks of its category."""
+        return line_of(self.category_id, self.cross_region)
 
     def facts(self, at: datetime, by: Actor | None = None) -> Facts:
         """What the table must know, as of `at`; of one actor alone, what can matter to him."""
@@ -242,18 +259,7 @@ class Standing(Generic[A, D]):
 
     def rule(self, at: datetime) -> tuple[int | None, Rule]:
         """The row of limits that applies, and its version."""
-        return rule_in_force(at, self.channel, self.kind, self._category_path(), self.urgency)
-
-    def _category_path(self) -> tuple[str, ...]:
-        """POLICY first where it waits for a policy or another region, then the codes downwards."""
-        tree = catalogue().categories
-        found = tree.get(self.category_id or 0)
-        policy = self.cross_region or bool(found and found.policy)
-        codes: list[str] = []
-        while found is not None:
-            codes.append(found.code)
-            found = tree.get(found.parent_id or 0)
-        return ((POLICY,) if policy else ()) + tuple(reversed(codes))
+        return rule_in_force(at, self.channel, self.kind, self.category_path(), self.urgency)
 
     def _refusals(self, given: A, at: datetime) -> tuple[str, str]:
         """Why this assignment can be neither returned nor extended any more; '' where it can."""

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ..catalogue.words import APPELLANT_TYPES, KINDS, SATISFACTION, SOLVED, URGENCIES
 from ..deadlines.clocks import shown, shown_end
+from ..deadlines.limits import STAGES
 from ..firms.phones import mask
 from ..people.roles import LABELS as ROLES
 from ..trail.replay import Rows, apply_body, read
@@ -86,6 +87,7 @@ NOTES: dict[tuple[str, str], str] = {
     ("close", "note"): "销号意见",
     ("endorse", "note"): "追认意见",
     ("set_due", "reason"): "核定理由",
+    ("recompute", "reason"): "重算理由",
     ("send_back", "reason"): "退回理由",
     ("send_back_assist", "reason"): "退回理由",
     ("withdraw", "told"): "诉求人表示",
@@ -346,6 +348,8 @@ class _Teller:
             self._new_due()
         if verb == "ask_extension":
             self._asked_until()
+        if verb == "recompute":
+            self._recomputed()
         if verb in ("answer", "sign_off"):
             self._say("办理结果", self.names.outcome_name(self._assignment("outcome")))
         if verb == "sign_for":
@@ -452,6 +456,17 @@ class _Teller:
             elif clock.get("stage") != self.ink.verb:  # the ruling's own clock has ended, too
                 was = shown_end(at) if at else ""
         self.told.append(Told("应办结", new, old=was or None))
+
+    def _recomputed(self) -> None:
+        """Each clock's due time before and after, and by what it was reckoned."""
+        self._say("时限版本", str(self.data.get("version") or "原时限"))
+        editions = self.data.get("calendar", {})
+        self._say("工作日历", "、".join(f"{year}（第{n}版）" for year, n in editions.items()))
+        for one in self.data.get("clocks", ()):
+            was, due = _moment(one.get("was")), _moment(one.get("due"))
+            if was is not None and due is not None:
+                label = f"{STAGES.get(one['stage'], one['stage'])}时限"
+                self.told.append(Told(label, shown_end(due), old=shown_end(was)))
 
     # -- words -----------------------------------------------------------------------------
 

@@ -7,11 +7,19 @@ from flask import Flask
 
 def init_app(app: Flask) -> None:
     """Register the room's pages."""
-    from . import act_views, desk_views, list_views, register_views, show_views
+    from . import (
+        act_views,
+        desk_views,
+        list_views,
+        recompute_views,
+        register_views,
+        show_views,
+    )
     from .nav import init_nav
     from .pages import blueprint, desk
 
     _ = (act_views, desk_views, list_views, register_views, show_views)  # hang their routes
+    recompute_views.init_recompute(app)
     app.register_blueprint(blueprint)
     app.register_blueprint(desk)
     init_nav(app)

@@ -16,6 +16,7 @@ minutes, and no rule turns on seconds: anybody can reckon again from what is sho
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -41,6 +42,10 @@ LEAST_DAYS = 1
 _COUNTED = re.compile(r"([1-9][0-9]{0,3})(m|h|wh|wd)", re.ASCII)
 _TODAY = re.compile(r"today(?:@([0-9]|1[0-9]|2[0-3]))?", re.ASCII)
 _MOST: Final[dict[str, int]] = {"m": 9999, "h": 9999, "wh": 999, "wd": 366}
+
+_TYPED = re.compile(r"([1-9][0-9]{0,3})(分钟|小时|个?工作小时|个?工作日)")
+_TYPED_TODAY = re.compile(r"当日(?:([0-9]{1,2})(?:点|时|:00)前?)?")
+_NONE = frozenset({"", "无", "不设", "不设时限", "-", "—"})
 
 _UNIT_WORDS: Final[dict[str, str]] = {
     "m": "分钟",
@@ -113,6 +118,48 @@ def parse(spec: str) -> Limit | None:
     raise ValueError(f"时限“{spec[:20]}”无法识别，应形如 15m、2h、2wh、7wd、today、today@16")
 
 
+def read(typed: str) -> str:
+    """A limit as an office types it (7个工作日, 当日16点前) or as it is kept (7wd), as it is kept.
+
+    ValueError says what is wrong.
+    """
+    text = re.sub(r"\s", "", unicodedata.normalize("NFKC", typed)).lower()
+    if text in _NONE:
+        return ""
+    if found := _TYPED.fullmatch(text):
+        words = found[2].removeprefix("个")
+        unit = next(unit for unit, said in _UNIT_WORDS.items() if said.removeprefix("个") == words)
+        text = f"{found[1]}{unit}"
+    elif found := _TYPED_TODAY.fullmatch(text):
+        text = "today" if found[1] is None else f"today@{int(found[1])}"
+    try:
+        return str(parse(text) or "")
+    except ValueError as error:
+        if "过长" in str(error):
+            raise
+        raise ValueError(
+            f"时限“{typed[:20]}”无法识别，应形如：15分钟、2小时、2个工作小时、7个工作日、当日、当日16点前"
+        ) from error
+
+
+def brief(spec: str) -> str:
+    """A limit as an office types it; `read` reads it again. Empty where there is none."""
+    limit = parse(spec)
+    if limit is None:
+        return ""
+    return limit.words if limit.until is None else f"当日{limit.until}点前"
+
+
+def counted_from(sentence: str, started: datetime) -> str | None:
+    """The word for what a limit was counted from, by the sentence that `due` gave it.
+
+    None where the due time came otherwise: 核定, 续用 after a send-back or hold, a hotline's.
+    """
+    since = f"自{shown(started)}"
+    found = re.match(r"([^起，。]+)[起，]", sentence.removeprefix(since))
+    return found[1] if found and sentence.startswith(since) else None
+
+
 def in_words(spec: str) -> str:
     """A limit for the screen: 7个工作日, 2小时, 当日; 不设时限 where there is none."""
     limit = parse(spec)
@@ -153,7 +200,7 @@ def _due(start: datetime, spec: str, calendar: Calendar, event: str) -> Due | No
         return _explained(at, f"{since}起{limit.words}（昼夜连续计算）", calendar)
     if limit.unit == "wh":
         # At 16:00:59 two hours would just miss closing time, and the sentence could not say why.
-        at = calendar.add_working_hours(start.replace(second=0, microsecond=0), limit.length)
+        at = calendar.add_working_hours(_minute(start), limit.length)
         why = f"{since}起{limit.words}（工作时间{_hours_in_words(calendar)}）"
         return _explained(at, why, calendar, day)
     if limit.unit == "wd":
@@ -208,14 +255,16 @@ def due_after_send_back(
         return _explained(end_of(calendar.add_working_days(day, days)), why, calendar, day + DAY)
     if limit is not None and limit.natural:
         span = max(LEAST_HOURS, rest)
+        at = (resumed + span).astimezone(UTC)
         how = "剩余" if span == rest else "最短"
-        why = f"{since}{how}{_hours(span)}（昼夜连续计算）"
-        return _explained((resumed + span).astimezone(UTC), why, calendar)
+        why = f"{since}{how}{_hours(_apart(resumed, at))}（昼夜连续计算）"
+        return _explained(at, why, calendar)
     at = calendar.add_working_hours(resumed, rest)
     least = end_of(calendar.add_working_days(day, LEAST_DAYS))
     if at < least:
         why = f"{since}最短{LEAST_DAYS}个工作日（退回次日起算，含末日）"
         return _explained(least, why, calendar, day + DAY)
+    rest = calendar.working_hours_between(_minute(resumed), _minute(at))
     why = f"{since}剩余工作时间{_hours(rest)}"
     return _explained(at, why, calendar, day)
 
@@ -241,12 +290,13 @@ def due_after_hold(
         why = f"{since}，原时限{shown_end(due_at)}按挂账期间{days}个工作日顺延"
         return _explained(at, why, calendar, local_day(held) + DAY)
     if limit.natural or due_at <= held:
-        why = f"{since}，挂账前已超期{_hours(held - due_at)}，继续计算"
+        at = (resumed + (due_at - held)).astimezone(UTC)
+        why = f"{since}，挂账前已超期{_hours(_apart(at, resumed))}，继续计算"
         if due_at > held:
-            why = f"{since}，续用剩余{_hours(due_at - held)}（昼夜连续计算）"
-        return _explained((resumed + (due_at - held)).astimezone(UTC), why, calendar)
-    rest = calendar.working_hours_between(held, due_at)
-    at = calendar.add_working_hours(resumed, rest)
+            why = f"{since}，续用剩余{_hours(_apart(resumed, at))}（昼夜连续计算）"
+        return _explained(at, why, calendar)
+    at = calendar.add_working_hours(resumed, calendar.working_hours_between(held, due_at))
+    rest = calendar.working_hours_between(_minute(resumed), _minute(at))
     return _explained(at, f"{since}，续用剩余工作时间{_hours(rest)}", calendar, day)
 
 
@@ -264,18 +314,24 @@ def against_theirs(
     """
     asked = f"按{whose}要求{shown_end(theirs)}前办结"
     kept = working_days_before(theirs, 1, calendar)
-    floor = received + (theirs - received) * 2 / 3
+    floor = _two_thirds(_minute(received), _minute(theirs))
     if theirs <= received:
         at, why = theirs, f"{asked}，收到时已过该时限"
     elif kept >= floor:
         at, why = kept, f"{asked}，预留1个工作日审核"
     else:
         at = floor
-        why = f"{asked}，不足预留1个工作日审核，按收到后时间的三分之二"
+        since = f"自{shown(received)}收到起"
+        why = f"{asked}，不足预留1个工作日审核，按{since}时间的三分之二"
     at = at.astimezone(UTC)
     if ours is not None and ours.at <= at:
         return ours
     return _explained(at, why, calendar, local_day(received))
+
+
+def _two_thirds(start: datetime, end: datetime) -> datetime:
+    """Of the time between two whole minutes; a minute begun counts whole."""
+    return start - (start - end) * 2 // 3 // MINUTE * MINUTE
 
 
 def working_days_before(end: datetime, days: int, calendar: Calendar) -> datetime:
@@ -372,6 +428,16 @@ def _explained(at: datetime, why: str, calendar: Calendar, first: date | None = 
         named = "、".join(str(year) for year in years)
         sentence += f"；{named}年放假安排尚未公布，暂按周一至周五推算"
     return Due(at, f"{sentence}。", bool(years))
+
+
+def _minute(at: datetime) -> datetime:
+    """The minute that a sentence shows."""
+    return at.replace(second=0, microsecond=0)
+
+
+def _apart(start: datetime, end: datetime) -> timedelta:
+    """By the minutes that a sentence shows: whoever adds them up comes to the end it shows."""
+    return _minute(end) - _minute(start)
 
 
 def _span(span: timedelta) -> str:

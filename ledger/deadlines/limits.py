@@ -6,7 +6,7 @@ tables are what counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
@@ -36,6 +36,16 @@ BOUNDS: Final[dict[str, str]] = {
 }
 """How far a person may stretch an answer: in all, and by one extension. Empty extension: none is
 granted; empty answer_most: no bound but the extension's."""
+
+EVENTS: Final[dict[str, str]] = {
+    "accept": "登记",
+    "assign": "登记",
+    "review": "反馈",
+    "call_back": "审核",
+    "close": "回访",
+    "rework": "重办",
+}
+"""What each clock counts from, on the straight way; those not named, from 交办."""
 
 SPECS: Final[dict[str, str]] = STAGES | BOUNDS
 
@@ -77,11 +87,46 @@ class Rule:
             and self.urgency in ("", urgency)
         )
 
+    @property
+    def conditions(self) -> int:
+        """How many it sets."""
+        return sum(map(bool, (self.channel, self.kind, self.category, self.urgency)))
+
+    def covers(self, other: Rule) -> bool:
+        """Whether it fits, by its codes alone, whatever the other fits."""
+        return all(
+            mine in ("", theirs)
+            for mine, theirs in (
+                (self.channel, other.channel),
+                (self.kind, other.kind),
+                (self.category, other.category),
+                (self.urgency, other.urgency),
+            )
+        )
+
     def specificity(self, categories: tuple[str, ...]) -> tuple[int, int]:
         """How many conditions it sets, then how deep in the tree its category lies."""
-        conditions = sum(map(bool, (self.channel, self.kind, self.category, self.urgency)))
         depth = categories.index(self.category) + 1 if self.category in categories else 0
-        return conditions, depth
+        return self.conditions, depth
+
+
+def faults(rules: Sequence[Rule]) -> list[tuple[int, str]]:
+    """What is wrong with a table as a whole: the line's place in `rules`, and why."""
+    found: list[tuple[int, str]] = []
+    ordered = sorted(range(len(rules)), key=lambda place: rules[place].rank)
+    for i, place in enumerate(ordered):
+        rule = rules[place]
+        before = [rules[earlier] for earlier in ordered[:i]]
+        if any(other.name == rule.name for other in before):
+            found.append((place, f"名称“{rule.name}”重复，请换一个"))
+        elif any(other.rank == rule.rank for other in before):
+            found.append((place, f"“{rule.name}”的顺序号与另一行相同，请错开"))
+        elif hides := next((other for other in before if other.covers(rule)), None):
+            why = f"“{rule.name}”排在“{hides.name}”之后，永远用不到，请调整顺序或范围"
+            found.append((place, why))
+    if rules and not any(rule.conditions == 0 for rule in rules):
+        found.append((ordered[-1], "最后一行的适用范围须全部留空，其他情形才有时限可用"))
+    return found
 
 
 class NoRule(LookupError):
@@ -250,3 +295,18 @@ CAP_WORDS: Final[dict[str, str]] = {
     "hold_review_days": "挂账复核期限（自然日）",
     "backdate_hours": "补录最多回溯小时数",
 }
+
+CAP_BOUNDS: Final[dict[str, tuple[int, int]]] = {
+    "returns": (0, 9),
+    "joint_study_from": (1, 9),
+    "extensions": (0, 9),
+    "extension_ask_days": (0, 30),
+    "extension_manager_days": (0, 366),
+    "reworks": (0, 9),
+    "order_from_rework": (1, 10),
+    "attempts": (1, 20),
+    "attempt_half_days": (1, 20),
+    "hold_review_days": (1, 366),
+    "backdate_hours": (1, 720),
+}
+"""The least and the most that makes sense."""

@@ -42,7 +42,7 @@ class CalendarYear(Base):
     """The notice, by its number or title."""
 
     days: Mapped[list[CalendarDay]] = relationship(
-        order_by="CalendarDay.on_day", back_populates="year", cascade="save-update, merge"
+        order_by="CalendarDay.on_day", back_populates="year", cascade="all, delete-orphan"
     )
 
     def describe(self) -> dict[str, Any]:
@@ -73,6 +73,16 @@ class CalendarYear(Base):
         self.days.append(
             CalendarDay(on_day=day, region_code=self.region_code, working=working, name=name)
         )
+
+
+    def forget(self, day: date) -> None:
+        """The day is an ordinary one again: what its weekday or the arrangement above says."""
+        self.days = [known for known in self.days if known.on_day != day]
+
+    @property
+    def stream(self) -> str:
+        year = f"calendar/{self.year_number}"
+        return f"{year}/{self.region_code}" if self.region_code else year
 
 
 class CalendarDay(Base):
@@ -109,7 +119,7 @@ class OfficeHours(Base):
 
 
 class LimitVersion(Base):
-    """A published table of limits. Never changed: a correction is the next version."""
+    """A published table of limits. Once in force it never changes: a correction is the next one."""
 
     __tablename__ = "limit_version"
 
@@ -123,9 +133,13 @@ class LimitVersion(Base):
     note: Mapped[str] = mapped_column(String(1000), default="")
 
     rules: Mapped[list[LimitRule]] = relationship(
-        order_by="LimitRule.rank, LimitRule.id", cascade="save-update, merge"
+        order_by="LimitRule.rank, LimitRule.id", cascade="all, delete-orphan"
     )
-    caps: Mapped[list[LimitCap]] = relationship(cascade="save-update, merge")
+    caps: Mapped[list[LimitCap]] = relationship(cascade="all, delete-orphan")
+
+    @property
+    def stream(self) -> str:
+        return f"limits/{self.id}"
 
     @classmethod
     def publish(
@@ -149,6 +163,28 @@ class LimitVersion(Base):
             rules=[LimitRule.of(rule) for rule in sorted(rules, key=lambda rule: rule.rank)],
             caps=[LimitCap(name=cap, amount=amount) for cap, amount in asdict(caps).items()],
         )
+
+    def amend(
+        self,
+        name: str,
+        rules: Sequence[Rule],
+        caps: Caps,
+        *,
+        at: datetime,
+        effective_from: datetime,
+        by: str,
+        note: str,
+    ) -> None:
+        """Put right what is not in force yet. Raises ValueError once it is."""
+        if self.effective_from <= at:
+            raise ValueError("这个版本已经施行，不能修改，请发布新版本")
+        self.name, self.effective_from, self.note = name, effective_from, note
+        self.published_at, self.published_by = at, by
+        self.rules = [LimitRule.of(rule) for rule in sorted(rules, key=lambda rule: rule.rank)]
+        amounts = asdict(caps)
+        for cap in self.caps:
+            cap.amount = amounts.pop(cap.name, cap.amount)
+        self.caps.extend(LimitCap(name=cap, amount=amount) for cap, amount in amounts.items())
 
     def describe(self) -> dict[str, Any]:
         """What the entry on this version carries: the whole table."""

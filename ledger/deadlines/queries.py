@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, TypeVar
 
 from flask import current_app
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import selectinload
 
 from ledger.catalogue.models import Category, Channel
 from ledger.db import config, db, mark_of
+from ledger.trail.models import Entry
 
 from .calendar import DEFAULT_HOURS, Calendar
 from .limits import POLICY, Caps, Rule, match
@@ -56,8 +57,8 @@ def _keep(key: str, read: Callable[[], Found]) -> Found:
     return found
 
 
-def _regions(region_code: str) -> list[str]:
-    """The State Council's arrangement, then province, city and county, each over the former."""
+def regions_above(region_code: str) -> list[str]:
+    """The State Council's arrangement (''), then province, city, county, each over the former."""
     above = [f"{region_code[:2]}0000", f"{region_code[:4]}00", region_code]
     return list(dict.fromkeys(["", *above])) if region_code else [""]
 
@@ -69,24 +70,44 @@ def load_calendar(region_code: str | None = None) -> Calendar:
 
 
 def _read_calendar(region: str) -> Calendar:
-    regions = _regions(region)
-    published = db.session.scalars(
-        select(CalendarYear.year_number).where(
-            CalendarYear.published, CalendarYear.region_code == ""
+    return calendar_if(region, {})
+
+
+def calendar_if(
+    region: str, named: Mapping[tuple[str, date], bool | None], published: int | None = None
+) -> Calendar:
+    """A region's calendar as it would be with these days, by region and date, worked or not
+    (None: not named any more), and with that year published. Read anew."""
+    regions = regions_above(region)
+    years = set(
+        db.session.scalars(
+            select(CalendarYear.year_number).where(
+                CalendarYear.published, CalendarYear.region_code == ""
+            )
         )
     )
-    known = db.session.execute(
-        select(CalendarDay.region_code, CalendarDay.on_day, CalendarDay.working)
-        .join(CalendarDay.year)
-        .where(
-            CalendarDay.region_code.in_(regions),
-            # Days typed in ahead of the notice wait until it is published.
-            or_(CalendarYear.published, CalendarYear.region_code != ""),
+    if published is not None:
+        years.add(published)
+    known: dict[tuple[str, date], bool | None] = {
+        (row.region_code, row.on_day): row.working
+        for row in db.session.execute(
+            select(
+                CalendarDay.region_code,
+                CalendarDay.on_day,
+                CalendarDay.working,
+                CalendarYear.year_number,
+            )
+            .join(CalendarDay.year)
+            .where(CalendarDay.region_code.in_(regions))
         )
-    )
+        # Days typed in ahead of the notice wait until it is published.
+        if row.region_code or row.year_number in years
+    }
+    known.update(named)
     days: dict[date, bool] = {}
-    for _, day, working in sorted(known, key=lambda row: regions.index(row[0])):
-        days[day] = working
+    for (_, day), working in sorted(known.items(), key=lambda row: regions.index(row[0][0])):
+        if working is not None:
+            days[day] = working
     rows = list(
         db.session.scalars(
             select(OfficeHours)
@@ -97,7 +118,7 @@ def _read_calendar(region: str) -> Calendar:
     hours = DEFAULT_HOURS
     for place in regions:
         hours = tuple((row.opens, row.closes) for row in rows if row.region_code == place) or hours
-    return Calendar(days, frozenset(published), hours)
+    return Calendar(days, frozenset(years), hours)
 
 
 def _versions() -> tuple[InForce, ...]:
@@ -113,9 +134,14 @@ def _versions() -> tuple[InForce, ...]:
     )
 
 
+def versions_published() -> tuple[InForce, ...]:
+    """All versions by the moment they take effect, also those that have not yet."""
+    return _keep("limits", _versions)
+
+
 def version_in_force(at: datetime) -> InForce:
     """The limits for what starts at this moment. LookupError before `ledger db upgrade`."""
-    versions = _keep("limits", _versions)
+    versions = versions_published()
     place = bisect_right(versions, at, key=lambda version: version.effective_from)
     if not place:
         raise LookupError("no limits are laid; run `ledger db upgrade`")
@@ -168,13 +194,70 @@ def calendar_years() -> list[CalendarYear]:
     )
 
 
+def arrangements(year: int) -> list[CalendarYear]:
+    """A year's arrangements, the State Council's first, with their days."""
+    return list(
+        db.session.scalars(
+            select(CalendarYear)
+            .where(CalendarYear.year_number == year)
+            .options(selectinload(CalendarYear.days))
+            .order_by(CalendarYear.region_code)
+        )
+    )
+
+
+def calendar_editions(first: int, last: int) -> dict[str, int]:
+    """Which entry of its stream each year's calendar stands at: "2027" → 3, by region too."""
+    streams = {
+        row.stream: row.stream.removeprefix("calendar/")
+        for year in range(first, last + 1)
+        for row in arrangements(year)
+    }
+    rows = db.session.execute(
+        select(Entry.stream, func.max(Entry.seq))
+        .where(Entry.stream.in_(streams))
+        .group_by(Entry.stream)
+        .order_by(Entry.stream)
+    )
+    return {streams[stream]: seq for stream, seq in rows}
+
+
+def lock_calendar(year: int) -> None:
+    """Nobody else changes this year before the transaction ends; then load it again."""
+    db.session.execute(
+        select(CalendarYear.id)
+        .where(CalendarYear.year_number == year)
+        .order_by(CalendarYear.id)
+        .limit(1)
+        .with_for_update()
+    )
+
+
+def lock_limits() -> None:
+    """Nobody else publishes before the transaction ends; then load them again."""
+    db.session.execute(
+        select(LimitVersion.id).order_by(LimitVersion.id).limit(1).with_for_update()
+    )
+
+
+def limit_versions() -> list[LimitVersion]:
+    """All versions as rows, the one that takes effect last first."""
+    return list(
+        db.session.scalars(
+            select(LimitVersion)
+            .options(selectinload(LimitVersion.rules), selectinload(LimitVersion.caps))
+            .order_by(LimitVersion.effective_from.desc(), LimitVersion.id.desc())
+        )
+    )
+
+
 def days_named(year: int, region_code: str) -> list[CalendarDay]:
     """The days off and make-up workdays that fall in a year, for a region and those above it."""
     return list(
         db.session.scalars(
             select(CalendarDay)
             .where(
-                CalendarDay.region_code.in_(_regions(region_code)),
+                CalendarDay.region_code.in_(regions_above(region_code)),
                 CalendarDay.on_day.between(date(year, 1, 1), date(year, 12, 31)),
             )
             .order_by(CalendarDay.on_day, CalendarDay.region_code)

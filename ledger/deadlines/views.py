@@ -6,16 +6,18 @@ from calendar import Calendar as Weeks
 from dataclasses import dataclass
 from datetime import date
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, Flask, current_app, render_template, request
 
-from ledger.catalogue.words import KINDS, URGENCIES
 from ledger.config import SHANGHAI
 from ledger.db import config, now
+from ledger.people.acting import current_actor
+from ledger.people.views import may
 from ledger.web import NotFound
 
 from .calendar import Calendar
-from .clocks import in_words
-from .limits import CAP_WORDS, POLICY, SPECS, Caps, Rule
+from .calendar_views import next_year
+from .clocks import in_words, shown
+from .limits import CAP_WORDS, SPECS, Caps, Rule
 from .queries import (
     calendar_years,
     days_named,
@@ -23,9 +25,20 @@ from .queries import (
     names_of_categories,
     names_of_channels,
     version_in_force,
+    versions_published,
 )
+from .telling import applies_to
 
 blueprint = Blueprint("deadlines", __name__, url_prefix="/deadlines")
+
+
+def init_app(app: Flask) -> None:
+    """The page for everybody, and those on which limits and calendar are kept."""
+    from . import calendar_views, limit_views
+
+    app.register_blueprint(blueprint)
+    app.register_blueprint(limit_views.blueprint)
+    app.register_blueprint(calendar_views.blueprint)
 
 
 @dataclass(frozen=True)
@@ -75,7 +88,21 @@ def show() -> str:
         in_words=in_words,
         applies_to=_applies_to(version.rules),
         caps=_caps(version.caps),
+        coming=[one for one in versions_published() if one.effective_from > at],
+        shown=shown,
+        may=may,
+        recompute_url=_recompute_url(),
+        next_year=next_year(years.values(), at),
     )
+
+
+RECOMPUTE = "/appeals/recompute"
+
+
+def _recompute_url() -> str:
+    """The page of the room above on which an office reckons again, for whoever has it."""
+    doors = current_app.extensions.get("ledger_doors", {})
+    return RECOMPUTE if RECOMPUTE in doors and doors[RECOMPUTE](current_actor()) else ""
 
 
 def _months(year: int, calendar: Calendar, names: dict[date, str]) -> list[Month]:
@@ -97,18 +124,8 @@ def _months(year: int, calendar: Calendar, names: dict[date, str]) -> list[Month
 
 def _applies_to(rules: tuple[Rule, ...]) -> dict[str, str]:
     """What each line stands for, in words, by its name."""
-    categories = names_of_categories() | {POLICY: "政策性、跨区域类"}
-    channels = names_of_channels()
-    found: dict[str, str] = {}
-    for rule in rules:
-        words = (
-            channels.get(rule.channel, rule.channel),
-            KINDS.get(rule.kind, rule.kind),
-            categories.get(rule.category, rule.category),
-            URGENCIES.get(rule.urgency, rule.urgency),
-        )
-        found[rule.name] = "、".join(filter(None, words)) or "其他全部"
-    return found
+    categories, channels = names_of_categories(), names_of_channels()
+    return {rule.name: applies_to(vars(rule), categories, channels) for rule in rules}
 
 
 def _caps(caps: Caps) -> list[tuple[str, int]]:

@@ -39,6 +39,7 @@ TABLE: Final[dict[str, dict[str, str]]] = {
         "coordinator": REGION,
     },
     "grant_posts": {"security_admin": EVERYWHERE},
+    "keep_clocks": {"system_admin": EVERYWHERE},
     "read_log": {"auditor": EVERYWHERE},
 }
 

@@ -484,9 +484,9 @@ class Act:
         texts: dict[str, Plain] = {}
 
         def ink(place: str, words: str, *, personal: bool) -> None:
-            inking = _inking(place, words, personal=personal)
-            keep(inking)
-            texts[place] = inking.commitment
+            text = inking(place, words, personal=personal)
+            keep(text)
+            texts[place] = text.commitment
 
         for table, key, column, value in changes:
             if column.kind != "plain" and value and value != ERASED:
@@ -573,7 +573,7 @@ def after(head_at: datetime | None, at: datetime) -> datetime:
     return at
 
 
-def _inking(place: str, words: str, *, personal: bool) -> Inking:
+def inking(place: str, words: str, *, personal: bool) -> Inking:
     salt = secrets.token_bytes(16)
     commitment = commit(words, salt)
     if not personal:

@@ -45,9 +45,9 @@ from .act import (
     Stream,
     TrailBypassed,
     Trailed,
-    _inking,
     after,
     columns_of,
+    inking,
     is_writable,
 )
 from .canonical import (
@@ -297,8 +297,8 @@ class Gathering:
             for name, personal in plan.words:
                 value = stands[name]
                 if value and value != was(name) and value != ERASED:
-                    texts.append(_inking(within + name, value, personal=personal))
-            parts += [
+                    texts.append(inking(within + name, value, personal=personal))
+            parts = [
                 begins + _said(value)
                 for name, begins, words in told
                 if (value := stands[name]) != was(name)
@@ -307,8 +307,8 @@ class Gathering:
             if parts:
                 parts.sort()
                 said.setdefault(plan.trail, {})[place] = f"{{{','.join(parts)}}}"
-        texts += [_inking(n, words, personal=False) for n, words in act.texts.items() if words]
-        texts += [_inking(n, words, personal=True) for n, words in act.personal.items() if words]
+        texts += [inking(n, words, personal=False) for n, words in act.texts.items() if words]
+        texts += [inking(n, words, personal=True) for n, words in act.personal.items() if words]
         body = []
         if act.data:
             body.append(f'"data":{plain_canonical(plain(act.data))}')
