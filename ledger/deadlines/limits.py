@@ -298,6 +298,8 @@ CAP_WORDS: Final[dict[str, str]] = {
 
 CAP_BOUNDS: Final[dict[str, tuple[int, int]]] = {
     "returns": (0, 9),
+    "return_ruling_days": (0, 30),
+    "extension_ruling_days": (0, 30),
     "joint_study_from": (1, 9),
     "extensions": (0, 9),
     "extension_ask_days": (0, 30),
