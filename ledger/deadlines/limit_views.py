@@ -93,12 +93,17 @@ def _state(row: LimitVersion, rows: list[LimitVersion], at: datetime) -> str:
     return "施行中" if row is current else "已被替代"
 
 
+FIRST_YEAR = 1980
+"""A version in force before it has been so from the beginning of the ledger."""
+
+
 def _differ() -> Any:
     categories, channels = names_of_categories(), names_of_channels()
 
     def differ(old: Described | None, new: Described) -> list[str]:
-        since = shown(datetime.fromisoformat(new["effective_from"]))
-        first = [] if old is not None else [f"自{since}施行"]
+        since = datetime.fromisoformat(new["effective_from"])
+        told = "建账起施行" if since.year < FIRST_YEAR else f"自{shown(since)}施行"
+        first = [] if old is not None else [told]
         return first + limit_changes(old, new, categories, channels)
 
     return differ

@@ -2,7 +2,8 @@
 lock that everybody waits for.
 
 The session is told afterwards: its rows are then as a flush would leave them. Whatever is out of
-the ordinary is left to a flush; what is kept is the same either way (tests/trail/test_rows.py).
+the ordinary is left to a flush; what is kept is the same either way
+(tests/trail/test_rows_by_hand.py).
 """
 
 from __future__ import annotations
