@@ -298,7 +298,7 @@ class Gathering:
                 value = stands[name]
                 if value and value != was(name) and value != ERASED:
                     texts.append(inking(within + name, value, personal=personal))
-            parts = [
+            parts += [
                 begins + _said(value)
                 for name, begins, words in told
                 if (value := stands[name]) != was(name)
