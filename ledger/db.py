@@ -384,11 +384,19 @@ def plan_once() -> None:
 
 def _end_reading(error: BaseException | None = None) -> None:
     """End a transaction that has only read by a commit: after a rollback the driver forgets every
-    statement it had the server prepare, and planning a desk's takes as long as answering it."""
-    if error is not None or not db.session.registry.has() or not db.session().in_transaction():
+    statement it had the server prepare, and planning a desk's takes as long as answering it.
+
+    What is in hand is as after a rollback: read again when it is next asked for. Whatever was
+    changed without being committed is left to be rolled back.
+    """
+    if error is not None or not db.session.registry.has():
         return
-    if not db.session.connection().info.get(_WROTE, True) and not db.session.new:
-        db.session.commit()
+    session = db.session()
+    if not session.in_transaction() or session.new or session.dirty or session.deleted:
+        return
+    if not session.connection().info.get(_WROTE, True):
+        session.commit()
+        session.expire_all()
 
 
 def _prepare_sqlite(engine: Engine) -> None:
@@ -435,11 +443,9 @@ def writing() -> Iterator[datetime]:
     begins IMMEDIATE. What is not committed inside is rolled back on leaving; the lock is held
     until then. Load rows again inside.
     """
-    if is_sqlite():
-        db.session.rollback()
-    else:
+    if not is_sqlite():
         _end_reading()
-        db.session.rollback()
+    db.session.rollback()
     lock: int | None = None
     if is_sqlite():
         path = db.engine.url.database or ":memory:"
