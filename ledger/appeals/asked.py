@@ -10,6 +10,7 @@ from ..catalogue.queries import Catalogue, catalogue
 from ..deadlines import clocks
 from ..deadlines.calendar import last_day
 from ..deadlines.queries import caps_in_force, load_calendar
+from . import assist_acts
 from .lifecycle import BY_CODE
 from .show_queries import names_of_persons
 
@@ -93,21 +94,14 @@ def _wish(row: Any) -> str:
 # -- before asking -----------------------------------------------------------------------------
 
 
-def _own(drawing: Drawing) -> Any:
-    """The assignment that whoever fills in the form would ask about."""
-    held = {seat.unit_id for seat in drawing.actor.seats}
-    mine = [one for one in drawing.appeal.assignments if one.unit_id in held]
-    return next((one for one in mine if one.state in ("offered", "taken")), None)
-
-
 def limit_of_return(drawing: Drawing) -> Sequence[str]:
-    given = _own(drawing)
+    given = assist_acts.hand_of("ask_return", drawing)
     limit = None if given is None else drawing.appeal.return_limit(given)
     return () if limit is None else (f"退单申请时限：{limit.sentence}",)
 
 
 def limit_of_extension(drawing: Drawing) -> Sequence[str]:
-    given = _own(drawing)
+    given = assist_acts.hand_of("ask_extension", drawing)
     clock = None if given is None else drawing.appeal.answer_clock(given)
     most = None if clock is None else drawing.appeal.extension_limit(given, clock.due_at)
     if clock is None or most is None:
@@ -122,13 +116,18 @@ def limit_of_extension(drawing: Drawing) -> Sequence[str]:
 # -- before ruling -----------------------------------------------------------------------------
 
 
+def _to_rule(drawing: Drawing, kind: str) -> list[Any]:
+    """The request that a ruling is about, as the verbs take it: of several the first."""
+    return drawing.appeal.open_requests(kind)[:1]
+
+
 def about_return(drawing: Drawing) -> Sequence[str]:
-    return [_sentence(drawing.appeal, row) for row in drawing.appeal.open_requests("return")]
+    return [_sentence(drawing.appeal, row) for row in _to_rule(drawing, "return")]
 
 
 def about_extension(drawing: Drawing) -> Sequence[str]:
     found = []
-    for row in drawing.appeal.open_requests("extension"):
+    for row in _to_rule(drawing, "extension"):
         given: Any = drawing.appeal.given_of(row)
         clock = drawing.appeal.answer_clock(given)
         now = ""
@@ -145,8 +144,8 @@ def _sentence(appeal: Appeal | Leaf, row: Any) -> str:
     unit = appeal.given_of(row).unit.name
     who = names_of_persons([row.asked_by_id]).get(row.asked_by_id, "")
     reason = catalogue().reason_name(row.kind, row.reason_code)
-    label = BY_CODE[f"ask_{row.kind}"].label
-    return f"{clocks.shown(row.asked_at)} {unit}{who}{label}：{reason}。{row.basis}\n"
+    asked = BY_CODE[f"ask_{row.kind}"].label.removesuffix("申请")
+    return f"{clocks.shown(row.asked_at)} {unit}{who}申请{asked}：{reason}。{row.basis}\n"
 
 
 def warn_joint_study(drawing: Drawing) -> Sequence[str]:
@@ -156,9 +155,9 @@ def warn_joint_study(drawing: Drawing) -> Sequence[str]:
 
 
 def prefill_ruling(form: Any, drawing: Drawing) -> None:
-    for row in drawing.appeal.open_requests("extension"):
+    for row in _to_rule(drawing, "extension"):
         form.until.data = last_day(row.proposed_at)
 
 
 def on_proposed(drawing: Drawing) -> tuple[Any, ...]:
-    return tuple(row.proposed_at for row in drawing.appeal.open_requests("extension"))
+    return tuple(row.proposed_at for row in _to_rule(drawing, "extension"))

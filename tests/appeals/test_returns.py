@@ -358,3 +358,19 @@ def test_it_stands_on_the_desks_at_once(cast: Cast) -> None:
     assert number not in cast.client("ma").get("/appeals/?view=to_approve").text
     rule_return(cast, number, now(), True)
     assert "待裁定（退单、延期）" not in cast.client("zhou").get("/desk").text
+
+
+def test_of_two_requests_the_form_tells_of_the_one_it_rules_on(cast: Cast) -> None:
+    number = cast.reach("assigned")
+    police = "寻乌县公安局交管大队"
+    do(
+        cast, number, "zhou", now(),
+        lambda a, hand: a.add_assist([cast.unit("police")], "配合", **hand),
+    )  # fmt: skip
+    ask_return(cast, number, now(), who="he")
+    ask_return(cast, number, now())
+    form = cast.client("zhou").get(f"/appeals/{number}/rule-return", headers=FRAGMENT).text
+    assert f"{police}何警官申请退单" in form and "陈经办申请退单" not in form
+    rule_return(cast, number, now(), False, "请继续配合")
+    form = cast.client("zhou").get(f"/appeals/{number}/rule-return", headers=FRAGMENT).text
+    assert "陈经办申请退单" in form and police not in form.split("申请退单")[0]
