@@ -338,7 +338,7 @@ def init_app(app: Flask, settings: Config) -> None:
             app.before_request(_give_way)
         else:
             _prepare_postgres(db.engine)
-            app.teardown_appcontext(_end_reading)
+            app.teardown_appcontext(_leave)
 
 
 def _prepare_postgres(engine: Engine) -> None:
@@ -382,21 +382,27 @@ def plan_once() -> None:
         db.session.connection().exec_driver_sql("SET LOCAL plan_cache_mode = force_generic_plan")
 
 
-def _end_reading(error: BaseException | None = None) -> None:
+def _leave(error: BaseException | None) -> None:
+    """The end of a request."""
+    if error is None:
+        _end_reading()
+
+
+def _end_reading() -> bool:
     """End a transaction that has only read by a commit: after a rollback the driver forgets every
     statement it had the server prepare, and planning a desk's takes as long as answering it.
 
-    What is in hand is as after a rollback: read again when it is next asked for. Whatever was
-    changed without being committed is left to be rolled back.
+    Whether it did. Whatever was changed without being committed is left to be rolled back.
     """
-    if error is not None or not db.session.registry.has():
-        return
+    if not db.session.registry.has():
+        return False
     session = db.session()
     if not session.in_transaction() or session.new or session.dirty or session.deleted:
-        return
-    if not session.connection().info.get(_WROTE, True):
-        session.commit()
-        session.expire_all()
+        return False
+    if session.connection().info.get(_WROTE, True):
+        return False
+    session.commit()
+    return True
 
 
 def _prepare_sqlite(engine: Engine) -> None:
@@ -443,8 +449,8 @@ def writing() -> Iterator[datetime]:
     begins IMMEDIATE. What is not committed inside is rolled back on leaving; the lock is held
     until then. Load rows again inside.
     """
-    if not is_sqlite():
-        _end_reading()
+    if not is_sqlite() and _end_reading():
+        db.session.expire_all()  # as the rollback does
     db.session.rollback()
     lock: int | None = None
     if is_sqlite():
