@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 from flask import Flask
+from jinja2 import FileSystemBytecodeCache
 
 from cast import lay_cast
 from ledger import create_app
@@ -78,7 +79,8 @@ def new_postgres_database(template: str | None = None) -> str:
     """URL of a fresh database, empty or a copy of `template`."""
     name = f"t_{uuid.uuid4().hex[:16]}"
     with psycopg.connect(postgres(), autocommit=True) as connection:
-        copy = f' TEMPLATE "{template}"' if template else ""
+        # Copied as files: half the time of copying it through the log.
+        copy = f' TEMPLATE "{template}" STRATEGY FILE_COPY' if template else ""
         connection.execute(f'CREATE DATABASE "{name}"{copy} ENCODING UTF8')
     return _with_database(postgres(), name)
 
@@ -136,8 +138,18 @@ def fresh(engine: str, data_dir: Path, people: bool = False) -> str:
     return new_postgres_database(ready.name)
 
 
+@cache
+def _compiled() -> FileSystemBytecodeCache:
+    """Templates once compiled: each test has an application of its own, and a first page in it
+    would spend six times what it takes to draw on compiling."""
+    home = scratch() / "templates"
+    home.mkdir()
+    return FileSystemBytecodeCache(str(home))
+
+
 def application(url: str, data_dir: Path, **more: str) -> Flask:
     app = create_app(settings_for(url, data_dir, **more))
+    app.jinja_env.bytecode_cache = _compiled()
     # The token is tested where it is made.
     app.config["WTF_CSRF_ENABLED"] = False
     return app
