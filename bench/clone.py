@@ -692,7 +692,10 @@ def settle(engine: Engine) -> None:
             # As the worker has it done every day (ledger.work.statistics).
             connection.exec_driver_sql(f"PRAGMA analysis_limit = {statistics.SAMPLE}").all()
             connection.exec_driver_sql("ANALYZE")
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            # The ledger's own way of beginning stands on this connection too.
+            raw: Any = connection.connection.driver_connection
+            raw.commit()
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         else:
             connection.exec_driver_sql("VACUUM ANALYZE")
 
