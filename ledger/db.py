@@ -46,6 +46,8 @@ from sqlalchemy.orm import (
     InstrumentedAttribute,
     Mapped,
     Mapper,
+    Session,
+    SessionTransaction,
     mapped_column,
     object_session,
 )
@@ -216,15 +218,18 @@ def stamped(name: str, *kinds: type[Base], but: Collection[str] = ()) -> None:
 def mark_of(name: str) -> str:
     """The mark under a name, '' before anything was stamped; all are read at once, and once a
     transaction: a page asks a dozen times."""
-    session = db.session()
-    kept = session.info.get(_MARKS)
-    here = (session.get_transaction(), session.get_nested_transaction())
-    if kept is None or here[0] is None or kept[0] != here:
+    session: Session = db.session.registry()
+    marks: dict[str, str] | None = session.info.get(_MARKS)
+    if marks is None:
         rows = session.connection().exec_driver_sql("SELECT name, mark FROM stamp").all()
-        here = (session.get_transaction(), session.get_nested_transaction())
-        kept = session.info[_MARKS] = (here, {row[0]: row[1] for row in rows})
-    marks: dict[str, str] = kept[1]
+        marks = session.info[_MARKS] = {row[0]: row[1] for row in rows}
     return marks.get(name, "")
+
+
+@event.listens_for(Session, "after_transaction_end")
+def _forget_marks(session: Session, _transaction: SessionTransaction) -> None:
+    """Of a savepoint too: what was stamped in it may have been taken back."""
+    session.info.pop(_MARKS, None)
 
 
 class Reader:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from ..catalogue.queries import catalogue
@@ -64,6 +65,11 @@ class Drawing:
     at: datetime
     chosen: Mapping[str, str] = field(default_factory=dict)
     """What is chosen already on the form that is being drawn anew."""
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What the table of acts knows for whoever is going to fill it in."""
+        return self.appeal.facts(self.at, self.actor)
 
 
 Run = Callable[[Doing], None]

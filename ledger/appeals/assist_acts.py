@@ -46,9 +46,8 @@ def offer_hand(verb: str) -> Draw:
 def hands(verb: str, drawing: Drawing) -> list[Any]:
     """The assignments on which this actor may do it now, the likeliest first."""
     appeal, actor = drawing.appeal, drawing.actor
-    facts = appeal.facts(drawing.at, actor)
     rows = {a.id: a for a in appeal.assignments}
-    return [rows[i] for i in lifecycle.hands(verb, facts, actor)]
+    return [rows[i] for i in lifecycle.hands(verb, drawing.facts, actor)]
 
 
 def on_hand(verb: str) -> Any:

@@ -9,7 +9,7 @@ exist; a way round it is a fault.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -370,6 +370,10 @@ FIRST_KEY: frozenset[str] = frozenset({"answer", "answer_directly", "sign_off"})
 # -- the question ------------------------------------------------------------------------------
 
 
+def _never_over(_verb: str) -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class Held:
     """An assignment as the table sees it."""
@@ -384,9 +388,9 @@ class Held:
     unit_name: str = ""
     past: bool = False
     """Of an earlier round."""
-    no_return: str = ""
-    """Why no return can be asked for any more; '' where it can."""
-    no_extension: str = ""
+    over: Callable[[str], str] = field(default=_never_over, compare=False)
+    """Why a verb (ask_return, ask_extension) comes too late for it; '' where it does not. Reckoned
+    when it is asked for: it takes limits, caps and the calendar."""
 
 
 @dataclass(frozen=True)
@@ -482,8 +486,7 @@ def may(
             if waits_for:
                 late = waits_for
                 continue
-        over = {"ask_return": assignment.no_return, "ask_extension": assignment.no_extension}
-        if too_late := over.get(code, ""):
+        if too_late := assignment.over(code):
             late = too_late
             continue
         return Verdict(200, seat=seat, assignment_id=assignment.id)

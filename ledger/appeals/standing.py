@@ -7,8 +7,9 @@ a page reads (leaf.py).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..catalogue.queries import catalogue
@@ -79,9 +80,9 @@ class Given:
     def is_signed(self) -> bool:
         return self.signed_at is not None
 
-    def held(self, round_no: int, no_return: str = "", no_extension: str = "") -> Held:
-        """As the table of acts sees it, when the appeal is in this round; why it can be neither
-        returned nor extended any more."""
+    def held(self, round_no: int, over: Callable[[str], str]) -> Held:
+        """As the table of acts sees it, when the appeal is in this round; `over` says why a verb
+        comes too late for it."""
         unit = directory().units[self.unit_id]
         return Held(
             id=self.id,
@@ -92,8 +93,7 @@ class Given:
             state=self.state,
             upheld_return=self.release_reason == "return_upheld",
             past=self.round < round_no,
-            no_return=no_return,
-            no_extension=no_extension,
+            over=over,
         )
 
 
@@ -204,7 +204,7 @@ class Standing(Generic[A, D]):
             known_to=frozenset(persons - {None}),
             known_to_units=frozenset({self.registrar_unit_id} - {None}),
             assignments=tuple(
-                a.held(self.round, *self._refusals(a, at)) for a in self.assignments
+                a.held(self.round, partial(self._over, a, at)) for a in self.assignments
             ),
             first_keys=self._first_keys(),
             decisive=frozenset({self.caller_id, self.upholder_id} - {None}),
@@ -226,7 +226,10 @@ class Standing(Generic[A, D]):
             is_off_hours(at),
             self.may_give_up_calling(at),
             config().strict_home_unit,
-            *(self._refusals(given, at) for given in self.assignments),
+            *(
+                (self._over(given, at, "ask_return"), self._over(given, at, "ask_extension"))
+                for given in self.assignments
+            ),
             *sorted(self._liaisons(day)),
         )
 
@@ -261,11 +264,13 @@ class Standing(Generic[A, D]):
         """The row of limits that applies, and its version."""
         return rule_in_force(at, self.channel, self.kind, self.category_path(), self.urgency)
 
-    def _refusals(self, given: A, at: datetime) -> tuple[str, str]:
-        """Why this assignment can be neither returned nor extended any more; '' where it can."""
+    def _over(self, given: A, at: datetime, verb: str) -> str:
+        """Why this assignment can be returned or extended no more; '' where it can."""
         if self.state != "assigned" or given.state not in ("offered", "taken"):
-            return "", ""
-        return self._no_return(given, at), self._no_extension(given, at)
+            return ""
+        if verb == "ask_return":
+            return self._no_return(given, at)
+        return self._no_extension(given, at) if verb == "ask_extension" else ""
 
     def open_requests(self, kind: str) -> list[Any]:
         """What was asked and not ruled on, first to last."""

@@ -85,7 +85,9 @@ def init_app(app: Flask) -> None:
     )
     # Rights come from posts: no role table of its own.
     datastore = SQLAlchemyUserDatastore(db, Person, None)  # type: ignore[arg-type]
-    Security(app, datastore, register_blueprint=False)
+    security = Security(app, datastore, register_blueprint=False)
+    # Nor needs and permissions: nobody asks who a request is but `signed_in`.
+    security.principal.identity_loaders.clear()
     app.login_manager.user_loader(_known)  # type: ignore[attr-defined]  # set by Security
     app.before_request(_guard)
     app.jinja_env.globals["signed_in"] = _who_and_posts

@@ -482,11 +482,10 @@ def test_conditions_beside_the_state(
 def test_what_can_be_asked_for_no_more_is_too_late() -> None:
     handler = actor(Who("handler", "unit"))
     known = facts(Case("assigned", "taken"))
-    held = [
-        replace(one, no_return="已过时限。", no_extension="已延期。") for one in known.assignments
-    ]
+    too_late = {"ask_return": "已过时限。", "ask_extension": "已延期。"}
+    held = [replace(one, over=lambda verb: too_late.get(verb, "")) for one in known.assignments]
     late = replace(known, assignments=tuple(held))
-    for verb, why in (("ask_return", "已过时限。"), ("ask_extension", "已延期。")):
+    for verb, why in too_late.items():
         assert may(verb, known, handler).status == 200
         assert (may(verb, late, handler).status, may(verb, late, handler).reason) == (409, why)
     assert may("answer", late, handler).status == 200
