@@ -14,7 +14,7 @@ import threading
 import time
 from collections import namedtuple
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -174,6 +174,10 @@ _USED = "ledger_used"
 _WROTE = "ledger_wrote"
 
 _MARKS = "ledger_marks"
+_SNAPSHOT = "ledger_snapshot"
+_MARKS_AND_SNAPSHOT = (
+    "SELECT name, mark, pg_current_snapshot()::text FROM (SELECT 1) AS one LEFT JOIN stamp ON true"
+)
 
 
 class Stamp(Base):
@@ -221,15 +225,38 @@ def mark_of(name: str) -> str:
     session: Session = db.session.registry()
     marks: dict[str, str] | None = session.info.get(_MARKS)
     if marks is None:
-        rows = session.connection().exec_driver_sql("SELECT name, mark FROM stamp").all()
-        marks = session.info[_MARKS] = {row[0]: row[1] for row in rows}
+        marks = _read_marks(session)
     return marks.get(name, "")
+
+
+def _read_marks(session: Session) -> dict[str, str]:
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        rows = connection.exec_driver_sql("SELECT name, mark FROM stamp").all()
+    else:
+        rows = connection.exec_driver_sql(_MARKS_AND_SNAPSHOT).all()
+        session.info[_SNAPSHOT] = rows[0][2]
+    marks = session.info[_MARKS] = {row[0]: row[1] for row in rows}
+    return marks
+
+
+def snapshot() -> str | None:
+    """On PostgreSQL which transactions this one saw when it began to read: where two say the same,
+    nothing was committed between them. None where this one has itself written."""
+    session: Session = db.session.registry()
+    if session.connection().info.get(_WROTE, True):
+        return None
+    if _SNAPSHOT not in session.info:
+        _read_marks(session)
+    found: str = session.info[_SNAPSHOT]
+    return found
 
 
 @event.listens_for(Session, "after_transaction_end")
 def _forget_marks(session: Session, _transaction: SessionTransaction) -> None:
     """Of a savepoint too: what was stamped in it may have been taken back."""
     session.info.pop(_MARKS, None)
+    session.info.pop(_SNAPSHOT, None)
 
 
 class Reader:
@@ -418,6 +445,8 @@ def _prepare_sqlite(engine: Engine) -> None:
         cursor = raw.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
+        # A page that forty acts have changed is written back once.
+        cursor.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.execute("PRAGMA recursive_triggers=ON")
         cursor.close()
@@ -425,9 +454,35 @@ def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         write = connection.get_execution_options().get(WRITE)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
         raw: Any = connection.connection.driver_connection
+        if bool(write) is not bool(connection.info.get(_SEES_TO_DISK)):
+            connection.info[_SEES_TO_DISK] = bool(write)
+            raw.execute(f"PRAGMA synchronous={'NORMAL' if write else 'FULL'}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
         connection.info[BEGAN] = raw.total_changes
+
+
+_SEES_TO_DISK = "ledger_sees_to_disk"
+"""Whether a commit on this connection leaves waiting for the disk to `writing`."""
+
+LOG_PAGES = 4000
+"""Of SQLite's log, 16 MB: at more it is written back into the database."""
+
+
+def _reach_disk(path: str) -> None:
+    """Wait until all that was committed so far stands on the disk.
+
+    SQLite would wait for it while everybody waits for the lock; after the lock several writers wait
+    for the same disk at once. The log is a sequence: with what a writer has read from another
+    before it was on the disk, that is on the disk too. What a checkpoint took out of the log
+    meanwhile is in the database, and there SQLite itself has waited for it.
+    """
+    with suppress(FileNotFoundError):
+        log = os.open(f"{path}-wal", os.O_RDWR | os.O_CLOEXEC)
+        try:
+            os.fdatasync(log)
+        finally:
+            os.close(log)
 
 
 GIVE_WAY_SECONDS = 0.1
@@ -452,14 +507,15 @@ def writing() -> Iterator[datetime]:
 
     Ends whatever was read before. On SQLite waits for the file lock beside the database and
     begins IMMEDIATE. What is not committed inside is rolled back on leaving; the lock is held
-    until then. Load rows again inside.
+    until then; on SQLite what was committed is on the disk only when this is left. Load rows again
+    inside.
     """
     if not is_sqlite() and _end_reading():
         db.session.expire_all()  # as the rollback does
     db.session.rollback()
     lock: int | None = None
+    path = db.engine.url.database or ":memory:"
     if is_sqlite():
-        path = db.engine.url.database or ":memory:"
         if path != ":memory:":
             lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -476,3 +532,4 @@ def writing() -> Iterator[datetime]:
         if lock is not None:
             _nobody_writes.set()
             os.close(lock)
+            _reach_disk(path)

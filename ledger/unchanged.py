@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from .db import BEGAN, WRITE, db
+from .db import BEGAN, WRITE, db, snapshot
 
 MOST = 256
 """Results that a connection keeps."""
@@ -52,7 +52,4 @@ def _edition(connection: Connection) -> Hashable:
         (others,) = raw.execute("PRAGMA data_version").fetchone()
         changes = raw.total_changes
         return (others, changes) if changes == connection.info.get(BEGAN) else None
-    seen, own = connection.exec_driver_sql(
-        "SELECT pg_current_snapshot()::text, pg_current_xact_id_if_assigned()::text"
-    ).one()
-    return None if own else seen
+    return snapshot()

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from .. import access
 from ..db import db, now, writing
 from ..people.acting import current_actor
+from ..unchanged import unchanged
 from ..web import NotFound, Refused, wants_fragment
 from . import lifecycle
 from .desks import desks_of
@@ -27,10 +28,11 @@ def index() -> ResponseReturnValue:
 
 def _page(revealed: dict[str, str]) -> ResponseReturnValue:
     """`revealed`: number of an appeal → the telephone number that was asked for."""
-    actor, at = current_actor(), now()
+    # As of the minute: between two strokes of it a desk changes only by what is written.
+    actor, at = current_actor(), now().replace(second=0, microsecond=0)
     return render_template(
         "desk/index.html",
-        desks=desks_of(actor, at),
+        desks=unchanged(("desk", actor, at), lambda: desks_of(actor, at)),
         revealed=revealed,
         may_register=bool(lifecycle.may("register", None, actor)),
     )
