@@ -515,11 +515,10 @@ def writing() -> Iterator[datetime]:
     db.session.rollback()
     lock: int | None = None
     path = db.engine.url.database or ":memory:"
-    if is_sqlite():
-        if path != ":memory:":
-            lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            _nobody_writes.clear()
+    if is_sqlite() and path != ":memory:":
+        lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _nobody_writes.clear()
     try:
         db.session.connection(execution_options={WRITE: True})
         yield now()
