@@ -501,6 +501,34 @@ def _give_way() -> None:
         _nobody_writes.wait(GIVE_WAY_SECONDS)
 
 
+_APART = "ledger_apart"
+_MAY = "ledger_may_wait_apart"
+
+
+def reaches_disk_apart(session: Session) -> bool:
+    """On PostgreSQL: have this write transaction give its locks back before it stands on the disk;
+    `writing` waits for the disk when it has. Whether that is so: not where there is no such
+    transaction to wait for, nor on engines that lack what to wait with.
+    """
+    connection = session.connection()
+    if connection.dialect.name == "sqlite" or not connection.get_execution_options().get(WRITE):
+        return False
+    may: dict[str, bool] = current_app.extensions.setdefault(_MAY, {})
+    if "emit" not in may:
+        known = "SELECT count(*) FROM pg_proc WHERE proname = 'pg_logical_emit_message'"
+        may["emit"] = bool(connection.exec_driver_sql(known).scalar_one())
+    session.info[_APART] = may["emit"]
+    return may["emit"]
+
+
+def _await_disk() -> None:
+    """Wait until all that PostgreSQL has committed stands on the disk: its log is a sequence, and
+    a commit that waits for its own place in it waits for all before. An empty message is the least
+    that is written to it."""
+    db.session.execute(text("SELECT pg_logical_emit_message(true, 'ledger', '')"))
+    db.session.commit()
+
+
 @contextmanager
 def writing() -> Iterator[datetime]:
     """Open the one write transaction of a request; yields the moment it began, in UTC.
@@ -513,6 +541,7 @@ def writing() -> Iterator[datetime]:
     if not is_sqlite() and _end_reading():
         db.session.expire_all()  # as the rollback does
     db.session.rollback()
+    db.session().info.pop(_APART, None)
     lock: int | None = None
     path = db.engine.url.database or ":memory:"
     if is_sqlite() and path != ":memory:":
@@ -532,3 +561,5 @@ def writing() -> Iterator[datetime]:
             _nobody_writes.set()
             os.close(lock)
             _reach_disk(path)
+    if db.session().info.pop(_APART, False):
+        _await_disk()

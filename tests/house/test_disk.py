@@ -1,4 +1,4 @@
-"""On SQLite what was written stands on the disk when `writing` is left, and not in the lock's time."""
+"""What was written stands on the disk when `writing` is left; nobody waits for it under a lock."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select, text
+from sqlalchemy import Connection, event, func, select, text
 
 import engines
+from cast import Cast
 from ledger.db import Stamp, db, writing
 
 NORMAL, FULL = 1, 2
@@ -62,6 +63,38 @@ def test_whoever_does_not_wait_himself_has_sqlite_wait(sqlite: Flask) -> None:
         db.session.execute(text("DELETE FROM stamp"))
         db.session.commit()
     assert _synchronous() == FULL
+
+
+def test_who_numbers_lets_go_of_the_counter_before_the_disk(cast: Cast) -> None:
+    """On PostgreSQL; and waits for it all the same."""
+    said: list[str] = []
+    with cast.app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            pytest.skip("one lock for everything")
+        with writing():  # the tests' server is told not to wait at all
+            name = db.session.scalar(select(func.current_database()))
+            db.session.execute(text(f'ALTER DATABASE "{name}" SET synchronous_commit = on'))
+            db.session.commit()
+        db.session.remove()
+        db.engine.dispose()
+
+        @event.listens_for(db.engine, "before_cursor_execute")
+        def _note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
+            said.append(statement)
+
+        @event.listens_for(db.engine, "commit")
+        def _commit(connection: Connection) -> None:
+            waits = connection.exec_driver_sql("SHOW synchronous_commit").scalar_one()
+            said.append(f"COMMIT {waits}")
+
+    number = cast.register()
+    told = [one for one in said if one.startswith("COMMIT") or "emit_message" in one]
+    message = "SELECT pg_logical_emit_message(true, 'ledger', '')"
+    assert told[-3:] == ["COMMIT off", message, "COMMIT on"]
+    said.clear()
+    cast.accept(number)
+    assert [one for one in said if one.startswith("COMMIT")][-1] == "COMMIT on"
+    assert "COMMIT off" not in said
 
 
 def test_a_disk_that_fails_is_no_success(sqlite: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
