@@ -34,14 +34,15 @@ def offer_sub_units(form: Any, drawing: Drawing) -> None:
     )
     ready: list[tuple[str, str]] = []
     others: list[tuple[str, str]] = []
-    for unit_id, name in _free(drawing):
+    # What was sent stays, also where another was quicker: the verb says so.
+    for unit_id, name in _free(drawing, busy_too=bool(form.sub_unit_ids.raw_data)):
         (ready if unit_id in staffed else others).append((str(unit_id), name))
     form.sub_unit_ids.choices = {"有经办人的单位": ready, "其他单位（尚无经办人）": others}
 
 
-def _free(drawing: Drawing) -> list[tuple[int, str]]:
+def _free(drawing: Drawing, *, busy_too: bool = False) -> list[tuple[int, str]]:
     appeal = drawing.appeal
-    busy = {given.unit_id for given in appeal.assignments if given.is_open}
+    busy = {given.unit_id for given in appeal.assignments if given.is_open and not busy_too}
     found = {
         unit.id: unit.name
         for mine in hands("pass_on", drawing)

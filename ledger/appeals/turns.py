@@ -134,6 +134,7 @@ def _rule_below(filters: Filters, _actor: Actor, _at: datetime) -> Condition:
     child, above = aliased(Assignment), aliased(Assignment)
     asked = (
         select(literal(1))
+        .select_from(Request)
         .join(child, child.id == Request.assignment_id)
         .join(above, above.id == child.parent_id)
         .where(
