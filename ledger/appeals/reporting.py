@@ -58,6 +58,4 @@ class Reporting(Copying):
         self, given: Assignment, at: datetime, event: str, due: clocks.Due | None
     ) -> None:
         if due is not None:
-            self.start_clock(
-                "report", at, event, assignment=given, until=due.at, why=due.sentence
-            )
+            self.start_clock("report", at, event, assignment=given, until=due.at, why=due.sentence)

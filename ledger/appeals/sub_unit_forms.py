@@ -12,12 +12,8 @@ OF_WHICH = "下级单位"
 
 class PassOnForm(HandForm):
     sub_unit_ids = Several("转办的下级单位", required=True)
-    due_at = LocalMoment(
-        "下级应反馈时间", help="留空则与本单位时限相同；另定的不能晚于本单位时限"
-    )
-    rhythm = Radio(
-        "反馈频次", RHYTHMS, default=ONCE, help="办结反馈前，下级单位按此频次报阶段反馈"
-    )
+    due_at = LocalMoment("下级应反馈时间", help="留空则与本单位时限相同；另定的不能晚于本单位时限")
+    rhythm = Radio("反馈频次", RHYTHMS, default=ONCE, help="办结反馈前，下级单位按此频次报阶段反馈")
     letter_number = Text("文号", 100)
     words = LongText("转办意见", 2000, rows=2)
 

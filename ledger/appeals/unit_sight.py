@@ -163,7 +163,8 @@ def _over(found: Any = None) -> Any:
 def told(*which: ColumnElement[bool]) -> Select[Any]:
     """What assignments and copies say of appeals like these, in the columns that are kept."""
     found = union_all(_handed(*which), _copied(*which)).subquery()
-    return select(*(found.c[name] for name in KEPT))
+    # A condition, so that SQLite does not take ON CONFLICT for a join's ON.
+    return select(*(found.c[name] for name in KEPT)).where(found.c.unit_id.is_not(None))
 
 
 def _copied(*which: ColumnElement[bool]) -> Select[Any]:

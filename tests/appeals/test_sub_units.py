@@ -60,14 +60,10 @@ def below(cast: Cast) -> Cast:
 def post(cast: Cast, who: str, role: str, unit: str) -> None:
     since = date(2020, 1, 1)
     where = cast.units[unit]
-    db.session.add(
-        Post(person_id=cast.people[who], unit_id=where, role=role, starts_on=since)
-    )
+    db.session.add(Post(person_id=cast.people[who], unit_id=where, role=role, starts_on=since))
 
 
-def pass_on(
-    cast: Cast, number: str, at: datetime, who: str, *units: str, **more: Any
-) -> None:
+def pass_on(cast: Cast, number: str, at: datetime, who: str, *units: str, **more: Any) -> None:
     def act(appeal: Appeal, hand: dict[str, Any]) -> None:
         appeal.pass_on([cast.unit(one) for one in units], **hand, **more)
 
@@ -175,7 +171,13 @@ def test_passed_on_to_several_down_two_levels_and_answered_back_up(cast: Cast) -
     answer(cast, number, at + 8 * HOUR, "chen", "交通局汇总。")
     assert look(cast, number, lambda a: a.state) == "answered"
     with pytest.raises(Refused) as late:
-        do(cast, number, "chen", at + 9 * HOUR, lambda a, h: a.send_back_child(section, "再补", **h))
+        do(
+            cast,
+            number,
+            "chen",
+            at + 9 * HOUR,
+            lambda a, h: a.send_back_child(section, "再补", **h),
+        )
     assert late.value.status == 409
     assert problems(cast) == []
 
@@ -212,7 +214,12 @@ def test_a_limit_below_never_passes_the_one_above(cast: Cast) -> None:
     number = assigned(below(cast))
     at = MONDAY + HOUR
     wrong: list[tuple[tuple[str, ...], dict[str, Any], str, str]] = [
-        (("section",), {"due_at": DUE + HOUR}, "due_at", "不能晚于本单位的时限（2026-11-25 24:00）"),
+        (
+            ("section",),
+            {"due_at": DUE + HOUR},
+            "due_at",
+            "不能晚于本单位的时限（2026-11-25 24:00）",
+        ),
         (("section",), {"due_at": at - HOUR}, "due_at", "必须晚于现在"),
         (("police",), {}, "sub_unit_ids", "不是“寻乌县交通运输局”的下级单位"),
         (("bureau",), {}, "sub_unit_ids", "不是“寻乌县交通运输局”的下级单位"),
@@ -233,7 +240,13 @@ def test_a_limit_below_never_passes_the_one_above(cast: Cast) -> None:
     asked = {"firm_told": True}
     with pytest.raises(Refused) as no_room:
         until = end_of(date(2026, 11, 27))
-        do(cast, number, "gao", at, lambda a, h: a.ask_extension(until, "several_units", "会商", **asked, **h))
+        do(
+            cast,
+            number,
+            "gao",
+            at,
+            lambda a, h: a.ask_extension(until, "several_units", "会商", **asked, **h),
+        )
     assert "由转办单位先行申请" in no_room.value.reason
     # The office brings the lead's time forward: what lies below comes along, level by level.
     sooner = end_of(date(2026, 11, 20))
@@ -246,6 +259,7 @@ def test_a_limit_below_never_passes_the_one_above(cast: Cast) -> None:
     assert due_of(cast, number, "section") == sooner
     section = of_unit(cast, number, "section")
     for until, refused in ((end_of(date(2026, 11, 26)), True), (end_of(date(2026, 11, 24)), False)):
+
         def ask(a: Appeal, h: dict[str, Any], until: datetime = until) -> None:
             a.ask_extension(until, "several_units", "与公路股会商", **asked, **h)
 
@@ -257,9 +271,21 @@ def test_a_limit_below_never_passes_the_one_above(cast: Cast) -> None:
             do(cast, number, "sun", at + 3 * HOUR, ask)
     assert look(cast, number, lambda a: (a.asked, a.asked_below)) == (None, 2)
     with pytest.raises(Refused) as not_his:
-        do(cast, number, "zhou", at + 4 * HOUR, lambda a, h: a.rule_child_extension(section, True, "", **h))
+        do(
+            cast,
+            number,
+            "zhou",
+            at + 4 * HOUR,
+            lambda a, h: a.rule_child_extension(section, True, "", **h),
+        )
     assert not_his.value.status == 403
-    do(cast, number, "chen", at + 4 * HOUR, lambda a, h: a.rule_child_extension(section, True, "", **h))
+    do(
+        cast,
+        number,
+        "chen",
+        at + 4 * HOUR,
+        lambda a, h: a.rule_child_extension(section, True, "", **h),
+    )
     assert due_of(cast, number, "section") == end_of(date(2026, 11, 24))
     assert look(cast, number, lambda a: (a.asked, a.asked_below)) == (None, None)
     assert problems(cast) == []
@@ -283,7 +309,9 @@ def test_what_ends_above_ends_below(cast: Cast, way: str) -> None:
     now = tree(cast, number)
     assert now["crew"][1] == "released" and now["bureau"][1] == "released"
     assert now["road"][1] == "answered", "what has been said stays said"
-    assert now["section"][:2] == (("lead", "offered") if way == "take over" else ("child", "released"))
+    assert now["section"][:2] == (
+        ("lead", "offered") if way == "take over" else ("child", "released")
+    )
 
     def below_running(appeal: Appeal) -> list[str]:
         return [d.stage for d in appeal.running() if d.assignment and d.assignment.part == "child"]
@@ -303,14 +331,21 @@ def test_returns_below_are_the_units_own_affair(cast: Cast) -> None:
         a.ask_return("not_competent", "不在本单位职责内", **h)
 
     do(cast, number, "sun", at + HOUR, ask)
-    assert look(cast, number, lambda a: (a.state_label, a.asked, a.asked_below)) == ("办理中", None, 1)
+    assert look(cast, number, lambda a: (a.state_label, a.asked, a.asked_below)) == (
+        "办理中",
+        None,
+        1,
+    )
     zhou, chen = cast.client("zhou"), cast.client("chen")
     assert number not in zhou.get("/appeals/?view=to_rule").text
     desk = chen.get("/desk").text
     assert "待裁定（下级退单、延期）" in desk and f"/appeals/{number}/rule-child-return" in desk
     listed = chen.get(f"/appeals/?view=rule_below&unit_id={cast.units['bureau']}").text
     assert number in listed
-    assert number not in cast.client("lu").get("/desk").text.split("待裁定（下级")[-1].split("待签收")[0]
+    assert (
+        number
+        not in cast.client("lu").get("/desk").text.split("待裁定（下级")[-1].split("待签收")[0]
+    )
     page = chen.get(f"/appeals/{number}").text
     assert "下一步：下级退单裁定" in page and "不在本单位职责内" in page
     section = of_unit(cast, number, "section")
@@ -330,7 +365,13 @@ def test_returns_below_are_the_units_own_affair(cast: Cast) -> None:
     # The bureau's own return is the office's, and is the first of the round all the same.
     do(cast, number, "chen", at + 4 * HOUR, ask)
     assert look(cast, number, lambda a: (a.state_label, a.is_joint_study)) == ("退单待裁定", False)
-    do(cast, number, "zhou", at + 5 * HOUR, lambda a, h: a.rule_return(True, "", unit=cast.unit("police"), **h))
+    do(
+        cast,
+        number,
+        "zhou",
+        at + 5 * HOUR,
+        lambda a, h: a.rule_return(True, "", unit=cast.unit("police"), **h),
+    )
     now = tree(cast, number)
     assert [now[u][1] for u in ("bureau", "section", "crew")] == ["released"] * 3
     told = zhou.get(f"/appeals/{number}").text
@@ -421,7 +462,10 @@ def test_the_pages_of_those_who_pass_on_and_of_those_below(cast: Cast) -> None:
     road = of_unit(cast, number, "road")
     typed = {"assignment_id": road, "reason": ""}
     assert chen.post(f"/appeals/{number}/release-child", data=typed).status_code == 422
-    assert sun.post(f"/appeals/{number}/release-child", data={**typed, "reason": "x"}).status_code == 403
+    assert (
+        sun.post(f"/appeals/{number}/release-child", data={**typed, "reason": "x"}).status_code
+        == 403
+    )
     done = chen.post(f"/appeals/{number}/release-child", data={**typed, "reason": "不涉及公路"})
     assert done.status_code == 303
     form = chen.get(f"/appeals/{number}/answer", headers=FRAGMENT).text

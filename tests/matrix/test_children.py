@@ -94,7 +94,10 @@ def test_the_unit_that_passed_it_on_and_nobody_else(verb: str) -> None:
 
 
 def test_one_who_passed_on_rules_on_his_own_alone_and_on_what_was_asked() -> None:
-    bureau, county = given(1, "bureau", "lead", "taken"), given(3, "county_office", "assist", "taken")
+    bureau, county = (
+        given(1, "bureau", "lead", "taken"),
+        given(3, "county_office", "assist", "taken"),
+    )
     mine = given(2, "section", "child", "taken", bureau)
     theirs = replace(given(4, "assisting", "child", "taken", county), asks=EXTENSION)
     known = facts("assigned", bureau, county, mine, theirs, asked=RETURN)
@@ -108,7 +111,10 @@ def test_one_who_passed_on_rules_on_his_own_alone_and_on_what_was_asked() -> Non
 
 
 def test_a_unit_waits_for_its_own_children_and_not_for_anybody_elses() -> None:
-    bureau, county = given(1, "bureau", "lead", "taken"), given(3, "county_office", "assist", "taken")
+    bureau, county = (
+        given(1, "bureau", "lead", "taken"),
+        given(3, "county_office", "assist", "taken"),
+    )
     section = given(2, "section", "child", "taken", bureau)
     desk = given(4, "desk", "child", "offered", section)
     known = facts("assigned", bureau, section, desk)
