@@ -12,6 +12,7 @@ from wtforms.widgets import TelInput
 
 from ..catalogue.words import APPELLANT_TYPES, KINDS, SATISFACTION, SOLVED, URGENCIES
 from ..config import SHANGHAI
+from ..deadlines.rhythm import ONCE, RHYTHMS
 from ..firms import names, phones
 from ..web import (
     Choice,
@@ -99,12 +100,17 @@ class AcceptForm(ActForm):
 ASSISTS_DUE = "留空则按时限规定计算，不晚于主办时限；各协办单位可以另行核定"
 
 
+REPORTS = "办结反馈前，承办单位按此频次报阶段反馈"
+
+
 class AssignForm(ActForm):
     unit_id = Choice("主办单位", required=True)
     assist_ids = Several("协办单位")
     due_at = LocalMoment("应办结时间", help="留空则按时限规定计算")
     assist_due_at = LocalMoment("协办应反馈时间", help=ASSISTS_DUE)
+    rhythm = Radio("反馈频次", RHYTHMS, default=ONCE, help=REPORTS)
     letter_number = Text("文号", 100)
+    reader_ids = Several("抄送单位、领导", help="只供查阅，不承担办理")
     words = LongText("交办意见", 2000, rows=2)
 
 
@@ -117,13 +123,16 @@ class AcceptAndAssignForm(ActForm):
     appellant_type = Choice("主体类型", VERIFIED, blank="请先核实", required=True)
     due_at = LocalMoment("应办结时间", help="留空则按时限规定计算")
     assist_due_at = LocalMoment("协办应反馈时间", help=ASSISTS_DUE)
+    rhythm = Radio("反馈频次", RHYTHMS, default=ONCE, help=REPORTS)
     letter_number = Text("文号", 100)
+    reader_ids = Several("抄送单位、领导", help="只供查阅，不承担办理")
     words = LongText("交办意见", 2000, rows=2)
 
 
 class AddAssistForm(ActForm):
     assist_ids = Several("协办单位", required=True)
     assist_due_at = LocalMoment("协办应反馈时间", help=ASSISTS_DUE)
+    rhythm = Radio("反馈频次", RHYTHMS, default=ONCE, help=REPORTS)
     letter_number = Text("文号", 100)
     words = LongText("交办意见", 2000, rows=2)
     reason = LongText("增加协办的理由", 2000, rows=2, required=True)
@@ -231,7 +240,7 @@ class AnswerForm(HandForm):
     files = Files("佐证附件")
 
 
-class AskReturnForm(ActForm):
+class AskReturnForm(HandForm):
     reason_code = Choice("退单情形", required=True)
     basis = LongText(
         "退单依据", 2000, rows=3, required=True, help="职责依据、属地依据，建议由哪个单位承办"
@@ -246,7 +255,7 @@ class RuleReturnForm(ActForm):
     ruling = LongText("裁定意见", 2000, rows=3, help="不同意的、会商研究的必须写明")
 
 
-class AskExtensionForm(ActForm):
+class AskExtensionForm(HandForm):
     until = Day("申请延至", required=True, help="该日24:00前办结")
     reason_code = Choice("延期情形", required=True)
     basis = LongText("延期理由", 2000, rows=3, required=True)

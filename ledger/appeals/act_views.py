@@ -120,9 +120,10 @@ def _read_ahead(appeal: Appeal, form: ActForm) -> tuple[object, ...]:
     """What most verbs ask for, so that it need not be read under the write lock; and the end of
     reading, by a commit, after which it stays in hand as long as it is held."""
     named = [int(form.unit_id.data)] if "unit_id" in form and form.unit_id.data else []
-    if "assist_ids" in form:
-        named += [int(one) for one in form.assist_ids.data]
-    asked = appeal.requests if appeal.asked else None
+    for several in ("assist_ids", "sub_unit_ids"):
+        if several in form:
+            named += [int(one) for one in form[several].data]
+    asked = appeal.requests if appeal.asked or appeal.asked_below else None
     held = (people.units_by_id(named), appeal.assignments, appeal.deadlines, asked)
     db.session.commit()
     return held

@@ -20,7 +20,17 @@ from ..people.actor import Actor
 from ..people.models import Unit
 from ..web import Text, Tick
 from . import act_forms as forms
-from . import asked, assist_acts, lifecycle, plates, reckoning, unit_choices
+from . import (
+    asked,
+    assist_acts,
+    copy_acts,
+    lifecycle,
+    plates,
+    reckoning,
+    sub_unit_acts,
+    sub_unit_forms,
+    unit_choices,
+)
 from .attachment_views import Taken, to_rows
 from .intake import CORRECTABLE
 from .leaf import Leaf
@@ -256,12 +266,21 @@ def _on_successors(drawing: Drawing) -> tuple[Any, ...]:
 
 
 def _on_both(drawing: Drawing) -> tuple[Any, ...]:
-    return _on_kind(drawing) + unit_choices.on_units(drawing)
+    return _on_kind(drawing) + _on_hand_off(drawing)
 
 
 def _offer_both(form: Any, drawing: Drawing) -> None:
     _offer_categories(form, drawing)
+    _offer_hand_off(form, drawing)
+
+
+def _offer_hand_off(form: Any, drawing: Drawing) -> None:
     unit_choices.offer_units(form, drawing)
+    copy_acts.offer_readers_along(form, drawing)
+
+
+def _on_hand_off(drawing: Drawing) -> tuple[Any, ...]:
+    return unit_choices.on_units(drawing) + copy_acts.on_readers(drawing)
 
 
 def _prefill_both(form: Any, drawing: Drawing) -> None:
@@ -272,6 +291,16 @@ def _prefill_both(form: Any, drawing: Drawing) -> None:
 def _offer_reasons(kind: str) -> Draw:
     def offer(form: Any, _drawing: Drawing) -> None:
         form.reason_code.choices = dict(catalogue().reason_choices(kind))
+
+    return offer
+
+
+def _offer_asking(kind: str) -> Draw:
+    reasons, hand = _offer_reasons(kind), assist_acts.offer_hand(f"ask_{kind}")
+
+    def offer(form: Any, drawing: Drawing) -> None:
+        reasons(form, drawing)
+        hand(form, drawing)
 
     return offer
 
@@ -413,6 +442,8 @@ def _assign(do: Doing) -> None:
         due_at=form.due_at.data,
         assists=assist_acts.units_of(form),
         assist_due_at=form.assist_due_at.data,
+        rhythm=form.rhythm.data,
+        readers=copy_acts.readers_of(form),
         **do.hand_seen,
     )
 
@@ -535,7 +566,10 @@ def _answer(do: Doing) -> None:
 
 
 def _ask_return(do: Doing) -> None:
-    do.appeal.ask_return(do.form.reason_code.data, do.form.basis.data, **do.hand_seen)
+    form = do.form
+    do.appeal.ask_return(
+        form.reason_code.data, form.basis.data, hand=assist_acts.hand(form), **do.hand_seen
+    )
 
 
 def _rule_return(do: Doing) -> None:
@@ -557,6 +591,7 @@ def _ask_extension(do: Doing) -> None:
         form.reason_code.data,
         form.basis.data,
         firm_told=bool(form.firm_told.data),
+        hand=assist_acts.hand(form),
         **do.hand_seen,
     )
 
@@ -692,6 +727,8 @@ def _corrected(name: str, box: Any) -> object:
 
 # -- the table ---------------------------------------------------------------------------------
 
+_FOLDED = frozenset({"due_at", "assist_due_at", "rhythm", "letter_number", "reader_ids"})
+
 _ROWS: tuple[Act, ...] = (
     Act("sign_for", "签收", ("sign_for",), forms.SignForm, _sign_for,
         offer=assist_acts.offer_hand("sign_for"), depends=assist_acts.on_hand("sign_for"),
@@ -699,13 +736,12 @@ _ROWS: tuple[Act, ...] = (
         fold=frozenset({"handler_name", "handler_phone"}), at_once=True),
     Act("accept_and_assign", "受理并交办", ("accept", "assign"), forms.AcceptAndAssignForm,
         _accept_and_assign, offer=_offer_both, prefill=_prefill_both, depends=_on_both,
-        fold=frozenset({"due_at", "assist_due_at", "letter_number"})),
+        fold=_FOLDED),
     Act("accept", "受理", ("accept",), forms.AcceptForm, _accept,
         offer=_offer_categories, prefill=_prefill_acceptance, depends=_on_kind),
     Act("assign", "交办", ("assign",), forms.AssignForm, _assign,
-        offer=unit_choices.offer_units, prefill=unit_choices.prefill_unit,
-        depends=unit_choices.on_units,
-        fold=frozenset({"due_at", "assist_due_at", "letter_number"})),
+        offer=_offer_hand_off, prefill=unit_choices.prefill_unit, depends=_on_hand_off,
+        fold=_FOLDED),
     Act("endorse", "追认", ("endorse",), forms.EndorseForm, _endorse,
         hint="值班员受理并交办的特急诉求，由办公室追认；交办不当的，请收回后另行交办。",
         fold=frozenset({"note"}), at_once=True),
@@ -716,9 +752,37 @@ _ROWS: tuple[Act, ...] = (
         offer=assist_acts.offer_hand("progress"), depends=assist_acts.on_hand("progress"),
         done="已提交阶段反馈", fold=frozenset({"happened_at"})),
     Act("answer", "办结反馈", ("answer",), forms.AnswerForm, _answer,
-        offer=assist_acts.offer_answer, prefill=assist_acts.prefill_answer,
-        depends=assist_acts.on_answer, warns=_warn_before_contact,
-        done="已提交反馈"),
+        offer=assist_acts.offer_answer, prefill=sub_unit_acts.prefill_answer,
+        depends=sub_unit_acts.on_answer, about=sub_unit_acts.tell_answers,
+        warns=_warn_before_contact, done="已提交反馈"),
+    Act("rule_child_return", "下级退单裁定", ("rule_child_return",),
+        sub_unit_forms.RuleChildReturnForm, sub_unit_acts.rule_child_return,
+        offer=sub_unit_acts.offer_children_of("rule_child_return"),
+        prefill=assist_acts.prefill_assist,
+        depends=sub_unit_acts.on_children_of("rule_child_return"),
+        about=sub_unit_acts.about_rulings("rule_child_return"), done="已裁定下级退单",
+        hint="裁定为该单位本轮的最终意见。不同意的继续办理，时限不变；同意的，由本单位自办或另行转办。"),
+    Act("rule_child_extension", "下级延期审批", ("rule_child_extension",),
+        sub_unit_forms.RuleChildExtensionForm, sub_unit_acts.rule_child_extension,
+        offer=sub_unit_acts.offer_children_of("rule_child_extension"),
+        prefill=sub_unit_acts.prefill_extension, depends=sub_unit_acts.on_proposed,
+        about=sub_unit_acts.about_rulings("rule_child_extension"), done="已审批下级延期"),
+    Act("pass_on", "转办", ("pass_on",), sub_unit_forms.PassOnForm, sub_unit_acts.pass_on,
+        offer=sub_unit_acts.offer_sub_units, depends=sub_unit_acts.on_sub_units,
+        about=sub_unit_acts.limit_of_children, fold=frozenset({"rhythm", "letter_number"}),
+        hint="转办后仍由本单位负责：下级反馈后，由本单位汇总反馈。"),
+    Act("waive_child", "免予下级反馈", ("waive_child",), sub_unit_forms.OfChildForm,
+        sub_unit_acts.waive_child, offer=sub_unit_acts.offer_children_of("waive_child"),
+        prefill=assist_acts.prefill_assist, depends=sub_unit_acts.on_children_of("waive_child"),
+        done="已免予下级反馈"),
+    Act("send_back_child", "退回下级重报", ("send_back_child",), sub_unit_forms.SendBackChildForm,
+        sub_unit_acts.send_back_child, offer=sub_unit_acts.offer_children_of("send_back_child"),
+        prefill=assist_acts.prefill_assist,
+        depends=sub_unit_acts.on_children_of("send_back_child"), tone="danger"),
+    Act("release_child", "解除转办", ("release_child",), sub_unit_forms.OfChildForm,
+        sub_unit_acts.release_child, offer=sub_unit_acts.offer_children_of("release_child"),
+        prefill=assist_acts.prefill_assist, depends=sub_unit_acts.on_children_of("release_child"),
+        tone="danger", hint="该单位再往下转办的，一并解除。"),
     Act("rule_return", "退单裁定", ("rule_return",), forms.RuleReturnForm, _rule_return,
         offer=_offer_successors, depends=_on_successors, about=asked.about_return,
         warns=asked.warn_joint_study, done="已裁定退单",
@@ -728,11 +792,13 @@ _ROWS: tuple[Act, ...] = (
         _rule_extension, prefill=asked.prefill_ruling, depends=asked.on_proposed,
         about=asked.about_extension, done="已审批延期"),
     Act("ask_return", "退单申请", ("ask_return",), forms.AskReturnForm, _ask_return,
-        offer=_offer_reasons("return"), about=asked.limit_of_return,
+        offer=_offer_asking("return"), depends=assist_acts.on_hand("ask_return"),
+        about=asked.limit_of_return,
         done="已提交退单申请，待办公室裁定", tone="danger",
         hint="裁定前各项时限照常计算；每单位每轮只能申请一次，不同意的请继续办理。"),
     Act("ask_extension", "延期申请", ("ask_extension",), forms.AskExtensionForm,
-        _ask_extension, offer=_offer_reasons("extension"), about=asked.limit_of_extension,
+        _ask_extension, offer=_offer_asking("extension"),
+        depends=assist_acts.on_hand("ask_extension"), about=asked.limit_of_extension,
         done="已提交延期申请", hint="批准前原时限照常计算。"),
     Act("review", "审核通过", ("review",), forms.ReviewForm, _review,
         offer=_offer_review, prefill=_prefill_review, depends=_on_review,
@@ -771,7 +837,7 @@ _ROWS: tuple[Act, ...] = (
         hint="只改需要更正的栏目；原内容留在办理记录中。"),
     Act("add_assist", "增加协办", ("add_assist",), forms.AddAssistForm, assist_acts.add_assist,
         offer=unit_choices.offer_units, depends=unit_choices.on_units,
-        fold=frozenset({"assist_due_at", "letter_number"})),
+        fold=frozenset({"assist_due_at", "rhythm", "letter_number"})),
     Act("waive", "免予协办反馈", ("waive",), forms.OfAssistForm, assist_acts.waive,
         offer=assist_acts.offer_assists_of("waive"), prefill=assist_acts.prefill_assist,
         depends=assist_acts.on_assists, done="已免予协办反馈",
@@ -786,6 +852,11 @@ _ROWS: tuple[Act, ...] = (
         offer=unit_choices.offer_units, depends=unit_choices.on_units, tone="danger",
         hint="原主办单位的交办件解除，新的主办单位重新签收、重新计时；各协办单位继续办理。",
         fold=frozenset({"due_at", "letter_number"})),
+    Act("copy", "抄送", ("copy",), copy_acts.CopyForm, copy_acts.copy,
+        offer=copy_acts.offer_readers, depends=copy_acts.on_readers,
+        hint="抄送的单位、领导可以查阅本件和办理情况，不承担办理；为诉求人保密的，不显示诉求人身份。"),
+    Act("uncopy", "取消抄送", ("uncopy",), copy_acts.UncopyForm, copy_acts.uncopy,
+        offer=copy_acts.offer_copies, depends=copy_acts.on_copies, tone="danger"),
     Act("set_due", "核定时限", ("set_due",), forms.SetDueForm, _set_due,
         offer=assist_acts.offer_clocks, prefill=assist_acts.prefill_clock,
         depends=assist_acts.on_clocks,
@@ -816,6 +887,8 @@ NEXT = (
     "sign_for",
     "rule_return",
     "rule_extension",
+    "rule_child_return",
+    "rule_child_extension",
     "accept_and_assign",
     "accept",
     "assign",

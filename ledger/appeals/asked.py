@@ -148,6 +148,15 @@ def _sentence(appeal: Appeal | Leaf, row: Any) -> str:
     return f"{clocks.shown(row.asked_at)} {unit}{who}申请{asked}：{reason}。{row.basis}\n"
 
 
+def about_below(drawing: Drawing, rows: Sequence[Any]) -> Sequence[str]:
+    """What sub-units ask of the unit that passed it on."""
+    found = []
+    for row in rows:
+        wish = f"{_wish(row)}。" if row.proposed_at is not None else ""
+        found.append(f"{_sentence(drawing.appeal, row)}{wish}")
+    return found
+
+
 def warn_joint_study(drawing: Drawing) -> Sequence[str]:
     if not drawing.appeal.is_joint_study:
         return ()

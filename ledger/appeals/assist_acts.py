@@ -86,8 +86,9 @@ def offer_answer(form: Any, drawing: Drawing) -> None:
     if parts - {"lead"}:
         reply.validators = ()
         reply.flags.required = None
-    if parts == {"assist"}:
-        reply.label.text, reply.description = "建议答复", "供主办单位答复企业时采用，可不填"
+    if parts and "lead" not in parts:
+        above = "主办单位" if parts == {"assist"} else "转办单位"
+        reply.label.text, reply.description = "建议答复", f"供{above}答复企业时采用，可不填"
 
 
 def prefill_answer(form: Any, drawing: Drawing) -> None:
@@ -106,8 +107,8 @@ def on_answer(drawing: Drawing) -> tuple[Any, ...] | None:
     mine = hand_of("answer", drawing)
     if mine is not None and (mine.answered_at is not None or mine.account):
         return None
-    is_assist = mine is not None and mine.part != "lead"
-    return (is_assist, *on_hand("answer")(drawing))
+    part = "" if mine is None else mine.part
+    return (part, *on_hand("answer")(drawing))
 
 
 # -- assists -----------------------------------------------------------------------------------
@@ -179,10 +180,14 @@ def offer_recall(form: Any, drawing: Drawing) -> None:
 
 def units_of(form: Any) -> Sequence[Unit]:
     """The assists that were ticked."""
-    found = [people.unit(int(one)) for one in form.assist_ids.data]
+    return named_units(form.assist_ids)
+
+
+def named_units(field: Any) -> Sequence[Unit]:
+    found = [people.unit(int(one)) for one in field.data]
     units = [unit for unit in found if unit is not None]
     if len(units) < len(found):
-        raise Invalid("assist_ids", "有的单位已不存在，请重新选择")
+        raise Invalid(field.short_name, "有的单位已不存在，请重新选择")
     return units
 
 
@@ -197,6 +202,7 @@ def add_assist(do: Doing) -> None:
         letter_number=form.letter_number.data or "",
         note=form.words.data or "",
         due_at=form.assist_due_at.data,
+        rhythm=form.rhythm.data,
         **do.hand_seen,
     )
 

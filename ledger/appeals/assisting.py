@@ -29,6 +29,7 @@ class Assisting(Opening):
         letter_number: str = "",
         note: str = "",
         due_at: datetime | None = None,
+        rhythm: str = "once",
         seen: int | None = None,
     ) -> None:
         """Hand it to further units beside the lead, each with limits of its own from now on."""
@@ -36,10 +37,11 @@ class Assisting(Opening):
         if not units:
             raise Invalid("assist_ids", "请选择协办单位")
         self._check_assists(units, self.lead_unit_id)
+        self._check_rhythm(rhythm)
         with self.act("add_assist", by=by, at=at, seen=seen) as act:
             act.texts["reason"] = reason
             act.data["assists"] = [unit.name for unit in units]
-            self._offer_assists(units, due_at, by, at, letter_number, note)
+            self._offer_assists(units, due_at, by, at, letter_number, note, rhythm)
 
     def release_assist(
         self, assignment_id: int, reason: str, *, by: Actor, at: datetime, seen: int | None = None
@@ -121,7 +123,10 @@ class Assisting(Opening):
                 act.data["former"] = former.unit.name
                 self._let_go(former, at, "changed")
             self._end_assist_of(unit, at)
-            again = act.assignment = self._offer(unit, "lead", by, at, letter_number, note)
+            rhythm = "once" if former is None else former.rhythm
+            again = act.assignment = self._offer(
+                unit, "lead", by, at, letter_number, note, rhythm
+            )
             stage = "rework" if was is not None and was.stage == "rework" else "answer"
             self._start_unit_clocks(again, at, due_at=due_at, limit=stage)
             self._pause_while_held(again, at)

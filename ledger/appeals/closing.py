@@ -152,7 +152,7 @@ class Closing(Handling):
             return None
         self.state = "assigned"
         self.assigned_at = at
-        again = self._offer(lead.unit, "lead", by, at, "", words)
+        again = self._offer(lead.unit, "lead", by, at, "", words, lead.rhythm)
         self._start_unit_clocks(again, at, limit="rework")
         return again
 

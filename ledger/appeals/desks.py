@@ -352,6 +352,7 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
         ("待销号", mine.with_(state="confirmed"), ""),
         ("今日到期", mine.with_(light="today"), "yellow"),
         ("超期", mine.with_(light="red"), "red"),
+        ("应报未报", mine.with_(view="reports_owed"), "red"),
     )
     waiting = mine.with_(view="office_turn")
     to_rule = mine.with_(view="to_rule")
@@ -389,11 +390,14 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
 
 
 RULINGS = ("rule_return", "rule_extension")
+RULINGS_BELOW = ("rule_child_return", "rule_child_extension")
 
 
-def _rulings(asker: Asker, key: str, title: str, filters: Filters) -> Block:
+def _rulings(
+    asker: Asker, key: str, title: str, filters: Filters, acts: tuple[str, ...] = RULINGS
+) -> Block:
     shown = [row.id for row in asker.rows(filters)]
-    limits = pressing(shown, asker.at, *RULINGS)
+    limits = pressing(shown, asker.at, *acts)
     return asker.block(key, title, filters, kind="rule", limits=limits, wide=True)
 
 
@@ -474,10 +478,13 @@ def _unit(asker: Asker, seat: Seat) -> Making:
         ("临期", mine.with_(view="at_unit", light="yellow"), "yellow"),
         ("超期", mine.with_(view="at_unit", light="red"), "red"),
         ("退回重报", mine.with_(view="sent_back"), "yellow"),
+        ("应报未报", mine.with_(view="owes_report"), "red"),
         ("办理中", in_hand, ""),
     )
-    asker.count(*(filters for _, filters, _ in tiles))
+    to_rule = mine.with_(view="rule_below")
+    asker.count(*(filters for _, filters, _ in tiles), to_rule)
     yield
+    asker.read(to_rule, 5, acts=RULINGS_BELOW)
     first, then = ("sign_for",), ("answer", "progress")
     asker.read(to_sign, 5, acts=first)
     asker.read(in_hand, 10, acts=then)
@@ -491,6 +498,9 @@ def _unit(asker: Asker, seat: Seat) -> Making:
     asker.bring_forward(to_sign, signing, 5, first)
     asker.bring_forward(in_hand, handling, 10, then)
     blocks = []
+    if asker.number(to_rule):
+        title = "待裁定（下级退单、延期）"
+        blocks.append(_rulings(asker, "to-rule", title, to_rule, RULINGS_BELOW))
     if asker.number(to_sign):
         blocks.append(
             asker.block(
@@ -647,6 +657,7 @@ def _supervisor(asker: Asker) -> Making:
         ("超期", late, "red"),
         ("今日到期", Filters(light="today"), "yellow"),
         ("临期", Filters(light="yellow"), "yellow"),
+        ("应报未报", Filters(view="reports_owed"), "red"),
         ("待签收", Filters(state="unsigned"), ""),
         ("特急未结", Filters(state="open", urgency="critical"), "red"),
     )

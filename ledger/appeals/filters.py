@@ -38,11 +38,14 @@ VIEWS = {
     "at_unit": "本单位在办",
     "in_hand": "办理中",
     "sent_back": "退回重报",
+    "rule_below": "待裁定（下级退单、延期）",
+    "reports_owed": "应报未报",
+    "owes_report": "本单位应报未报",
 }
 """Lists of 我的待办, by whose turn it is: some depend on who asks, those of a unit on `unit_id`.
 What each means as SQL stands in turns.py."""
 
-UNIT_VIEWS = frozenset({"to_sign", "at_unit", "in_hand", "sent_back"})
+UNIT_VIEWS = frozenset({"to_sign", "at_unit", "in_hand", "sent_back", "owes_report"})
 
 
 @dataclass(frozen=True)

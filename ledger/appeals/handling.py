@@ -10,11 +10,13 @@ from ..catalogue.queries import catalogue
 from ..config import SHANGHAI
 from ..deadlines import clocks
 from ..deadlines.queries import caps_in_force, load_calendar
+from ..deadlines.rhythm import ONCE
 from ..people.actor import Actor
 from ..people.models import Unit
-from .intake import Intake
+from .copying import Readers
 from .parts import Assignment, Deadline
 from .record import Invalid, Refused
+from .reporting import Reporting
 from .standing import ANSWERS
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ RECEIPTS = ("收悉", "已收到", "收到")
 """A public reply that says no more than this is questioned (design §3, domain)."""
 
 
-class Handling(Intake):
+class Handling(Reporting):
     """交办、收回、签收、联系企业、阶段反馈、办结反馈、退回重报、挂账、恢复."""
 
     __abstract__ = True
@@ -40,6 +42,8 @@ class Handling(Intake):
         due_at: datetime | None = None,
         assists: Sequence[Unit] = (),
         assist_due_at: datetime | None = None,
+        rhythm: str = "once",
+        readers: Readers | None = None,
         seen: int | None = None,
     ) -> Assignment:
         """Hand off to a lead and any assists. `due_at` and `assist_due_at` fix the due times of
@@ -51,15 +55,21 @@ class Handling(Intake):
         if due_at is not None:
             self._check_due(due_at, at)
         self._check_assists(assists, unit.id)
+        self._check_rhythm(rhythm)
+        readers = readers or Readers()
+        self._may_copy_along(readers, by, at)
         with self.act("assign", by=by, at=at, seen=seen) as act:
             self.state = "assigned"
             self.assigned_at = at
             self.end_clocks(at, "assign", "accept")
             self._end_assist_of(unit, at)
-            assignment = self._offer(unit, "lead", by, at, letter_number, note)
+            assignment = self._offer(unit, "lead", by, at, letter_number, note, rhythm)
             self._start_unit_clocks(assignment, at, due_at=due_at)
-            self._offer_assists(assists, assist_due_at, by, at, letter_number, note)
+            self._offer_assists(assists, assist_due_at, by, at, letter_number, note, rhythm)
             act.data["unit"] = unit.name
+            if readers:
+                act.data["readers"] = list(readers.names)
+                self._copy_to(readers, by, at)
             if assists:
                 act.data["assists"] = [one.name for one in assists]
             if act.seat is not None and act.seat.role == "duty_officer":
@@ -78,7 +88,8 @@ class Handling(Intake):
             raise Invalid("unit_id", "不能交办给本办公室自身，请选择承办单位")
 
     def _check_assists(self, units: Sequence[Unit], lead_unit_id: int | None) -> None:
-        """Each unit has an appeal once: as its lead, or as one assist."""
+        """Each unit has an appeal once: as its lead, as one assist, or passed on to it."""
+        below = {a.unit_id for a in self.assignments if a.part == "child" and a.is_open}
         busy = {a.unit_id for a in self.assists if a.is_open}
         for unit in units:
             if not unit.active:
@@ -87,6 +98,8 @@ class Handling(Intake):
                 raise Invalid("assist_ids", "本办公室自身不能作为协办单位，请取消选择")
             if unit.id == lead_unit_id:
                 raise Invalid("assist_ids", f"“{unit.name}”是主办单位，不能同时协办，请取消选择")
+            if unit.id in below:
+                raise Invalid("assist_ids", f"“{unit.name}”已由其上级单位转办，请取消选择")
             if unit.id in busy:
                 raise Invalid("assist_ids", f"“{unit.name}”的协办件仍在办理，不必重复交办")
 
@@ -98,13 +111,14 @@ class Handling(Intake):
         at: datetime,
         letter_number: str,
         note: str,
+        rhythm: str = "once",
     ) -> None:
         if due_at is not None and units:
             self._check_due(due_at, at, "assist_due_at")
             self._check_beside_lead(due_at, "assist_due_at")
         for unit in units:
             self._start_assist_clocks(
-                self._offer(unit, "assist", by, at, letter_number, note), at, due_at
+                self._offer(unit, "assist", by, at, letter_number, note, rhythm), at, due_at
             )
 
     def _check_beside_lead(self, due_at: datetime, field: str) -> None:
@@ -120,10 +134,10 @@ class Handling(Intake):
         return max(running, key=lambda d: d.started_at, default=None)
 
     def _end_assist_of(self, unit: Unit, at: datetime) -> None:
-        """A unit that is to lead assists no longer."""
-        for assist in self.assists:
-            if assist.unit_id == unit.id and assist.is_open:
-                self._let_go(assist, at, "changed")
+        """A unit that is to lead assists no longer, nor has it been passed on to it."""
+        for given in self.assignments:
+            if given.unit_id == unit.id and given.part != "lead" and given.is_open:
+                self._let_go(given, at, "changed")
 
     def _let_go(self, assignment: Assignment, at: datetime, reason: str) -> None:
         """It is released: its clocks end unmet, what it asked for lapses."""
@@ -138,6 +152,9 @@ class Handling(Intake):
             if paused.assignment is assignment and paused.ended_as == "paused":
                 paused.ended_as = "lapsed"
         self._lapse_requests(assignment)
+        for child in self.children_of(assignment):
+            if child.is_open:
+                self._let_go(child, at, assignment.release_reason or "above")
 
     @staticmethod
     def _check_due(due_at: datetime, at: datetime, field: str = "due_at") -> None:
@@ -148,7 +165,14 @@ class Handling(Intake):
             raise Invalid(field, "办结时限不能晚于一年以后，请核对年份")
 
     def _offer(
-        self, unit: Unit, part: str, by: Actor, at: datetime, letter_number: str, note: str
+        self,
+        unit: Unit,
+        part: str,
+        by: Actor,
+        at: datetime,
+        letter_number: str,
+        note: str,
+        rhythm: str = "once",
     ) -> Assignment:
         assignment = Assignment(
             unit=unit,
@@ -160,6 +184,7 @@ class Handling(Intake):
             assigned_by_id=by.id,
             letter_number=letter_number,
             note=note,
+            rhythm=rhythm,
             deemed=False,
             release_reason="",
         )
@@ -178,7 +203,7 @@ class Handling(Intake):
     ) -> None:
         self.start_clock("sign", at, "交办", assignment=assignment)
         self.start_clock("contact", at, "交办", assignment=assignment)
-        self.start_clock("report", at, "交办", assignment=assignment)
+        self._await_report(assignment, at, "交办")
         stage = "rework" if limit == "rework" else "answer"
         if due_at is not None:
             shown = clocks.shown_end(due_at)
@@ -213,6 +238,7 @@ class Handling(Intake):
             why=why,
             spec=spec,
         )
+        self._await_report(assignment, at, "交办")
         self._pause_while_held(assignment, at)
 
     def _pause_while_held(self, assignment: Assignment, at: datetime) -> None:
@@ -334,7 +360,7 @@ class Handling(Intake):
                 act.assignment.planned_at = planned_at
             if files := list(attachments):
                 self.attachments.extend(files)
-            self.end_clocks(at, "report", assignment=act.assignment)
+            self._reported(act.assignment, at)
 
     def answer(
         self,
@@ -439,8 +465,9 @@ class Handling(Intake):
         assignment.state = "taken"
         assignment.sent_back_at = at
         assignment.sent_back_for = reason
+        self._report_again(assignment, at)
         if was is None:
-            stage = "answer" if assignment.part == "lead" else "assist"
+            stage = "answer" if assignment.part == "lead" else assignment.part
             self.start_clock(stage, at, "退回", assignment=assignment)
             return
         due = clocks.due_after_send_back(
@@ -549,6 +576,29 @@ class Handling(Intake):
             if again is not None:
                 again.original_due_at = old.original_due_at
 
+    def _keep_within(self, given: Assignment, at: datetime) -> None:
+        """What was passed on from it is due no later than it is itself."""
+        above = self.own_clock(given)
+        for child in self.children_of(given):
+            clock = self.own_clock(child) if child.is_open else None
+            if clock is None or above is None:
+                continue
+            if clock.is_running and clock.due_at > above.due_at:
+                clock.end(at, "lapsed")
+                why = f"转办单位的时限已变，应于{clocks.shown_end(above.due_at)}前反馈。"
+                again = self.start_clock(
+                    "child",
+                    at,
+                    "转办",
+                    assignment=child,
+                    until=above.due_at,
+                    why=why,
+                    spec=above.spec,
+                )
+                if again is not None:
+                    again.original_due_at = clock.original_due_at
+            self._keep_within(child, at)
+
     def _leave_closed_unit(self, at: datetime) -> None:
         """Accepted instead, where the lead's unit was closed while the appeal was held."""
         lead = self.lead
@@ -568,6 +618,6 @@ def _is_done(stage: str, assignment: Assignment) -> bool:
     came = {
         "sign": assignment.signed_at,
         "contact": assignment.contacted_at,
-        "report": assignment.progress_at,
+        "report": assignment.progress_at if assignment.rhythm == ONCE else None,
     }
     return came.get(stage) is not None

@@ -475,7 +475,7 @@ class Intake(AppealRecord):
 
     def _lapse_requests(self, given: Assignment | None = None) -> None:
         """What was asked, about one assignment or at all, needs no ruling any more."""
-        if not self.asked:
+        if not (self.asked or self.asked_below):
             return
         for request in self.requests:
             if request.state == "asked" and (given is None or given.id == request.assignment_id):

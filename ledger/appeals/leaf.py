@@ -34,6 +34,7 @@ from ..people.directory import UnitRow, directory
 from ..trail.models import Entry, EntryText
 from .lifecycle import FIRST_KEY
 from .models import Appeal, Assignment, Deadline, ExternalOrder, Request
+from .parts import Copy
 from .sight import Sight, admits, knows_column, sight_of
 from .standing import Given, Running, Standing
 
@@ -61,6 +62,9 @@ class Handing(Given):
         evidence: str
         sent_back_for: str
         released_at: datetime | None
+        parent_id: int | None
+        rhythm: str
+        progress_at: datetime | None
         returns: int
         extensions: int
         sealed_handler_phone: str | None
@@ -184,6 +188,8 @@ class Leaf(Standing[Handing, Clock]):
         knows: bool
         """Whether the reader may know who the appellant is."""
         asked: int | None
+        asked_below: int | None
+        copied: bool
         has_requests: bool
         has_orders: bool
         has_files: bool
@@ -243,6 +249,11 @@ class Leaf(Standing[Handing, Clock]):
     def requests(self) -> Sequence[Any]:
         """Rows of what units asked for, first to last."""
         return self._rows(_REQUESTS) if self.has_requests else ()
+
+    @cached_property
+    def copies(self) -> Sequence[Any]:
+        """Rows of the units and leaders that it is copied to, first to last."""
+        return self._rows(_COPIES) if self.copied else ()
 
     @cached_property
     def external_orders(self) -> list[Order]:
@@ -343,7 +354,7 @@ def _opened(sealed: str | None, place: str) -> str:
 _appeal, _given, _deadline = Appeal.__table__.c, Assignment.__table__.c, Deadline.__table__.c
 _order, _file, _liaison = ExternalOrder.__table__.c, Attachment.__table__.c, FirmLiaison.__table__.c
 _entry, _text = Entry.__table__.c, EntryText.__table__.c
-_request = Request.__table__.c
+_request, _copy = Request.__table__.c, Copy.__table__.c
 _merged = Appeal.__table__.alias("merged")
 
 _APPEAL = tuple(
@@ -363,7 +374,7 @@ _APPEAL = tuple(
         "solved", "satisfaction", "undetermined", "upheld_for", "upholder_id", "call_exempt",
         "close_stopped", "told_at", "recurred_at", "closer_id", "closer_in_unit",
         "duty_unendorsed", "master_id", "held_from", "joined_count", "is_open", "due_at",
-        "warn_at", "due_spec", "due_stage", "asked",
+        "warn_at", "due_spec", "due_stage", "asked", "asked_below", "copied",
     )
 )  # fmt: skip
 _SEALED = (
@@ -404,7 +415,7 @@ _ASSIGNMENTS = (
                 "id", "unit_id", "part", "state", "round", "assigned_at", "letter_number", "note",
                 "signed_at", "deemed", "handler_name", "contacted_at", "planned_at", "answered_at",
                 "outcome", "account", "public_reply", "evidence", "sent_back_for", "released_at",
-                "release_reason", "returns", "extensions",
+                "release_reason", "returns", "extensions", "parent_id", "rhythm", "progress_at",
             )
         ),
         type_coerce(_given.handler_phone, Text).label("sealed_handler_phone"),
@@ -445,6 +456,11 @@ _ORDERS = (
     select(_order.source_system, _order.order_number, _order.sub_number)
     .where(_order.appeal_id == bindparam("of"))
     .order_by(_order.id)
+)
+_COPIES = (
+    select(_copy.id, _copy.unit_id, _copy.person_id)
+    .where(_copy.appeal_id == bindparam("of"), _copy.ended_at.is_(None))
+    .order_by(_copy.id)
 )
 _FILES = (
     select(_file.id, _file.name, _file.caption, _file.size, _file.uploaded_at)

@@ -157,6 +157,12 @@ HANDLERS = (
     _who("unit_lead", "handling"),
     _who("coordinator", "handling"),
 )
+PARENTS = (
+    _who("handler", "parent"),
+    _who("unit_lead", "parent"),
+    _who("coordinator", "parent"),
+)
+"""The unit that passed it on, for what it passed on."""
 CLOSERS = (_who("closer", "jurisdiction"),)
 REGISTRAR_THEN_COORDINATOR = (_who("registrar", "registrar"), _who("coordinator", "own_office"))
 
@@ -251,11 +257,9 @@ VERBS: tuple[Verb, ...] = (
          "一个或几个协办单位及其时限，理由"),
     Verb("release_assist", "解除协办", _states("assigned", "held"), SAME, COORDINATOR,
          "解除哪个协办单位和理由", assignment=OPEN_ASSIGNMENT, part="assist"),
-    Verb("waive", "免予协办反馈", _states("assigned", "held"), SAME,
-         (*COORDINATOR, _who("handler", "parent"), _who("unit_lead", "parent")),
+    Verb("waive", "免予协办反馈", _states("assigned", "held"), SAME, COORDINATOR,
          "免予哪个协办单位反馈和理由", assignment=OPEN_ASSIGNMENT, part="assist"),
-    Verb("send_back_assist", "退回协办重报", _states("assigned", "held"), SAME,
-         (*COORDINATOR, _who("handler", "parent"), _who("unit_lead", "parent")),
+    Verb("send_back_assist", "退回协办重报", _states("assigned", "held"), SAME, COORDINATOR,
          "退回哪个协办单位，缺什么、怎么补", assignment=_states("answered"), part="assist"),
     Verb("change_lead", "变更主办", _states("assigned", "held"), SAME, COORDINATOR,
          "新的主办单位和理由；原主办的各项时限终止，新主办重新计时"),
@@ -273,19 +277,33 @@ VERBS: tuple[Verb, ...] = (
     Verb("progress", "阶段反馈", AT_UNITS, SAME, HANDLERS,
          "进展情况；可写明计划办结时间", note=True, assignment=OPEN_ASSIGNMENT),
     Verb("pass_on", "转办", _states("assigned", "held"), SAME, HANDLERS,
-         "下级单位及其时限，不得超过本单位时限", assignment=_states("offered", "taken")),
+         "几个下级单位及其时限，不得超过本单位时限；转办即视为签收",
+         assignment=_states("offered", "taken")),
+    Verb("waive_child", "免予下级反馈", AT_UNITS, SAME, PARENTS, "免予哪个下级单位反馈和理由",
+         assignment=OPEN_ASSIGNMENT, part="child"),
+    Verb("send_back_child", "退回下级重报", AT_UNITS, SAME, PARENTS,
+         "退回哪个下级单位，缺什么、怎么补", assignment=_states("answered"), part="child"),
+    Verb("release_child", "解除转办", AT_UNITS, SAME, PARENTS, "解除哪个下级单位和理由",
+         assignment=OPEN_ASSIGNMENT, part="child"),
+    Verb("rule_child_return", "下级退单裁定", _states("assigned", "accepted"), SAME, PARENTS,
+         "同意退单（可另行转办）或不同意退单（请继续办理），本单位本轮只能申请一次",
+         assignment=_states("contested"), part="child", limit="申请当日裁定"),
+    Verb("rule_child_extension", "下级延期审批", _states("assigned", "accepted"), SAME, PARENTS,
+         "同意（不得晚于转办单位的时限）或不同意", assignment=_states("offered", "taken"),
+         part="child", limit="申请次日起1个工作日内审批"),
+    Verb("copy", "抄送", OPEN, SAME, COORDINATOR, "抄送哪些单位、领导；只供查阅，不承担办理"),
+    Verb("uncopy", "取消抄送", ANY, SAME, COORDINATOR, "取消哪些抄送和理由"),
     Verb("ask_return", "退单申请", _states("assigned"), SAME, HANDLERS, "退单理由和依据",
          assignment=_states("offered", "taken"), limit="自交办起1个工作日内，特急30分钟内"),
     Verb("rule_return", "退单裁定", _states("assigned", "accepted"), ("same", "accepted"),
-         (*COORDINATOR, _who("handler", "parent"), _who("unit_lead", "parent")),
+         COORDINATOR,
          "同意退单（改派）并写明新的主办单位，或不同意退单（请继续办理）；同一诉求本轮再次退单的，"
          "会商研究后裁定", limit="申请当日裁定"),
     Verb("ask_extension", "延期申请", _states("assigned"), SAME, HANDLERS,
          "新的办结时间、理由、已向企业说明；特急不得延期",
          assignment=_states("offered", "taken"), limit="到期前1个工作日提出"),
     Verb("rule_extension", "延期审批", _states("assigned", "accepted"), SAME,
-         (*COORDINATOR, _who("manager", "jurisdiction"), _who("handler", "parent"),
-          _who("unit_lead", "parent")),
+         (*COORDINATOR, _who("manager", "jurisdiction")),
          "同意（可另定不晚于所申请的时间）或不同意；超过5日的由领导审批",
          limit="申请次日起1个工作日内审批"),
     Verb("ask_hold", "申请挂账", _states("assigned"), SAME, HANDLERS, "理由、建议的复核日期",
@@ -295,7 +313,8 @@ VERBS: tuple[Verb, ...] = (
          assignment=_states("signing")),
     Verb("answer", "办结反馈", _states("assigned", "accepted"), ("answered", "same"), HANDLERS,
          "办理结果、内部办理情况、对企业的答复，以及该结果要求的佐证；反馈即视为签收。协办单位"
-         "均已反馈或免予反馈后，主办单位方可办结反馈；协办反馈不改变诉求状态",
+         "均已反馈或免予反馈后，主办单位方可办结反馈；转办给下级的，下级均已反馈或免予反馈后方可"
+         "反馈；协办、下级反馈不改变诉求状态",
          assignment=_states("offered", "taken", "contested"), stays=_states("accepted"),
          limit="办结时限，自交办起算"),
     Verb("send_back", "退回重报", _states("answered", "reviewed", "confirmed"),
@@ -384,13 +403,17 @@ class Held:
     part: str
     state: str
     upheld_return: bool = False
+    parent_id: int | None = None
+    """The assignment that was passed on to it."""
     parent_unit_id: int | None = None
     unit_name: str = ""
     past: bool = False
     """Of an earlier round."""
     over: Callable[[str], str] = field(default=_never_over, compare=False)
-    """Why a verb (ask_return, ask_extension) comes too late for it; '' where it does not. Reckoned
-    when it is asked for: it takes limits, caps and the calendar."""
+    """Why a verb (ask_return, ask_extension, pass_on) cannot be done with it any more; '' where it
+    can. Reckoned when it is asked for: it takes limits, caps and the calendar."""
+    asks: int = 0
+    """Of what was passed on: what it asks of the unit that did, RETURN and EXTENSION."""
 
 
 @dataclass(frozen=True)
@@ -425,6 +448,7 @@ class Facts:
     duty_unendorsed: bool = False
     opening: bool = False
     held_from: str = ""
+    copied: bool = False
     asked: int = 0
     """What waits for a ruling: a sum of RETURN, EXTENSION and BY_MANAGER."""
 
@@ -477,6 +501,10 @@ def may(
             ):
                 continue
             return Verdict(200, seat=seat)
+        if verb.part == "child":
+            late = _not_below(verb, facts, assignment)
+            if late:
+                continue
         if states and assignment.state not in states:
             state = ASSIGNMENT_STATES[assignment.state]
             late = f"本单位的交办件现为“{state}”，不能{verb.label}。"
@@ -486,6 +514,9 @@ def may(
             if waits_for:
                 late = waits_for
                 continue
+        if code == "answer" and (waits_for := _not_settled_below(facts, assignment)):
+            late = waits_for
+            continue
         if too_late := assignment.over(code):
             late = too_late
             continue
@@ -497,6 +528,11 @@ NOTHING = {
     "release_assist": "没有在办的协办件。",
     "waive": "没有在办的协办件。",
     "send_back_assist": "没有已反馈的协办件。",
+    "release_child": "没有在办的下级转办件。",
+    "waive_child": "没有在办的下级转办件。",
+    "send_back_child": "没有已反馈的下级转办件。",
+    "rule_child_return": "没有待裁定的下级退单申请。",
+    "rule_child_extension": "没有待审批的下级延期申请。",
 }
 
 
@@ -511,6 +547,31 @@ def _no_last_word(facts: Facts) -> str:
         return ""
     named = "、".join(units)
     return f"协办单位{named}尚未反馈，待其反馈或由办公室免予协办反馈后，方可办结反馈。"
+
+
+def _not_below(verb: Verb, facts: Facts, held: Held) -> str:
+    """Why nothing can be done to what was passed on; '' where it can."""
+    above = next((h for h in facts.assignments if h.id == held.parent_id), None)
+    if above is None or above.state not in OPEN_ASSIGNMENT:
+        state = ASSIGNMENT_STATES["released" if above is None else above.state]
+        return f"本单位的交办件现为“{state}”，不能{verb.label}。"
+    asked = verb.code != "rule_child_extension" or held.asks & EXTENSION
+    if held.state not in verb.assignment or not asked:
+        return NOTHING[verb.code]
+    return ""
+
+
+def _not_settled_below(facts: Facts, held: Held) -> str:
+    """Why a unit cannot answer yet that passed it on; '' where it can."""
+    units = [
+        h.unit_name
+        for h in facts.assignments
+        if h.parent_id == held.id and h.state in OPEN_ASSIGNMENT
+    ]
+    if not units:
+        return ""
+    named = "、".join(units)
+    return f"下级单位{named}尚未反馈，待其反馈或由本单位免予下级反馈后，方可办结反馈。"
 
 
 def hands(code: str, facts: Facts, actor: Actor) -> tuple[int, ...]:
@@ -605,7 +666,7 @@ def _in_scope(
             yield seat, one
     elif scope == "parent":
         for one in facts.assignments:
-            if one.parent_unit_id == seat.unit_id:
+            if one.parent_unit_id == seat.unit_id and assignment_id in (None, one.id):
                 yield seat, one
 
 
@@ -627,6 +688,8 @@ def _not_now(verb: Verb, facts: Facts) -> str:
         return "没有需要追认的值班处置。"
     if verb.code in NEEDS_LEAD and facts.held_from not in ("", "assigned"):
         return "本件挂账前没有主办单位在办，请先恢复办理。"
+    if verb.code == "uncopy" and not facts.copied:
+        return "本件没有抄送。"
     if verb.code == "rule_return" and not facts.asked & RETURN:
         return "没有待裁定的退单申请。"
     if verb.code == "rule_extension" and not facts.asked & EXTENSION:

@@ -13,13 +13,14 @@ from .assisting import Assisting
 from .parts import (
     AppealPlate,
     Assignment,
+    Copy,
     Deadline,
     ExternalOrder,
     FormerOwner,
     Request,
 )
+from .passing import Passing
 from .reckoning import Reckoning
-from .requesting import Requesting
 
 __all__ = ["Appeal", "Assignment", "Attachment", "Deadline", "ExternalOrder", "Request"]
 
@@ -35,7 +36,7 @@ def _few(name: str, where: str, *columns: str) -> Index:
     )
 
 
-class Appeal(Assisting, Requesting, Reckoning):
+class Appeal(Assisting, Passing, Reckoning):
     """诉求. See record.py for its columns."""
 
     __tablename__ = "appeal"
@@ -74,6 +75,15 @@ class Appeal(Assisting, Requesting, Reckoning):
             "id",
         ),
         _few("ix_appeal_asked", "asked IS NOT NULL", "asked", "office_id", "due_at", "id"),
+        _few("ix_appeal_asked_below", "asked_below IS NOT NULL", "asked_below", "due_at", "id"),
+        _few(
+            "ix_appeal_report_due",
+            "report_due_at IS NOT NULL",
+            "report_due_at",
+            "office_id",
+            "due_at",
+            "id",
+        ),
         _few("ix_appeal_open_urgency", "is_open IS true", "urgency", "office_id", "due_at", "id"),
     )
 
@@ -98,3 +108,4 @@ class Appeal(Assisting, Requesting, Reckoning):
         order_by=AppealPlate.id, cascade="all, delete-orphan"
     )
     former_owners: Mapped[list[FormerOwner]] = relationship(order_by=FormerOwner.id)
+    copies: Mapped[list[Copy]] = relationship(order_by=Copy.id)

@@ -160,6 +160,8 @@ class Opening(Closing):
             )
             if again is not None and was is not None:
                 again.original_due_at = was.original_due_at
+            if given is not None:
+                self._keep_within(given, at)
 
     def _open_assist(self, assignment_id: int, due_at: datetime) -> Assignment:
         """The assist whose due time is to be set, which may not lie behind the lead's."""

@@ -196,6 +196,32 @@ class AppealPlate(Base):
     plate: Mapped[str] = mapped_column(String(20))
 
 
+class Copy(Trailed, Base):
+    """抄送: a unit, or a leader, who may read an appeal and do nothing about it; never both."""
+
+    __tablename__ = "appeal_copy"
+    __table_args__ = (
+        Index("ix_appeal_copy_appeal_id", "appeal_id"),
+        Index("ix_appeal_copy_unit_id", "unit_id", "appeal_id"),
+        Index("ix_appeal_copy_person_id", "person_id", "appeal_id"),
+    )
+    __trail__: ClassVar[str] = "copy"
+    __trail_key__: ClassVar[frozenset[str]] = CHILD
+
+    id: Mapped[pk]
+    appeal_id: Mapped[int] = mapped_column(ForeignKey("appeal.id"))
+    unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
+    person_id: Mapped[int | None] = mapped_column(ForeignKey("person.id"))
+    copied_at: Mapped[datetime]
+    copied_by_id: Mapped[int | None] = mapped_column(Id)
+    ended_at: Mapped[datetime | None]
+    """When it was taken back."""
+
+    @property
+    def stands(self) -> bool:
+        return self.ended_at is None
+
+
 class FormerOwner(Base):
     """Offices that owned an appeal before it moved on: what they owned they may go on seeing."""
 
@@ -211,8 +237,8 @@ class FormerOwner(Base):
 
 
 class UnitSight(Base):
-    """What a unit may see (design §6): a row for each appeal that was ever assigned to it, with
-    the keys that lists of them are read by. Derived from the assignments (unit_sight.py), so that
+    """What a unit may see (design §6): a row for each appeal that was ever assigned to it, or is
+    copied to it, with the keys that lists of them are read by. Derived (unit_sight.py), so that
     the list of a small unit never walks past what the others hold."""
 
     __tablename__ = "unit_sight"
@@ -228,6 +254,15 @@ class UnitSight(Base):
             sqlite_where=text("is_open IS 1"),
             postgresql_where=text("is_open IS true"),
         ),
+        Index(
+            "ix_unit_sight_owes_report",
+            "unit_id",
+            "owes_report_at",
+            "due_at",
+            "appeal_id",
+            sqlite_where=text("owes_report_at IS NOT NULL"),
+            postgresql_where=text("owes_report_at IS NOT NULL"),
+        ),
         Index("ix_unit_sight_duty", "unit_id", "duty", "due_at", "appeal_id", "warn_at", "is_open"),
         {"sqlite_with_rowid": False},
     )
@@ -241,6 +276,8 @@ class UnitSight(Base):
     registered_at: Mapped[datetime]
     duty: Mapped[int] = mapped_column(Integer)
     """What the unit has to do with it now: a sum of SIGN, HAND and AGAIN (unit_sight.py)."""
+    owes_report_at: Mapped[datetime | None]
+    """By when its next report is due; None where none is."""
 
 
 class Submission(Base):

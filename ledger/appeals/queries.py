@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -162,6 +162,7 @@ LIST_COLUMNS: tuple[Any, ...] = (
     Appeal.confidential,
     Appeal.appellant_type,
     Appeal.held_from,
+    Appeal.asked_below,
 )
 """The same, and what the table of acts asks of a row (facts_of)."""
 
@@ -432,7 +433,7 @@ def conditions_of(
         found.append(Appeal.office_id == filters.office_id)
     if filters.lead_unit_id:
         found.append(Appeal.lead_unit_id == filters.lead_unit_id)
-    if filters.unit_id and filters.view not in UNIT_VIEWS:
+    if filters.unit_id and filters.view not in UNIT_VIEWS and filters.view != "rule_below":
         given = select(Assignment.appeal_id).where(
             Assignment.unit_id == filters.unit_id, Assignment.state != "released"
         )
@@ -508,6 +509,7 @@ def facts_of(rows: Iterable[Row[Any]], at: datetime) -> dict[int, Facts]:
     ids = [row.id for row in wanted]
     held: dict[int, list[Held]] = {}
     rounds = {row.id: row.round for row in wanted}
+    asked_below = {row.id: row.asked_below or 0 for row in wanted}
     units = directory().units
     for row in db.session.connection().execute(_HELD, {"ids": ids}):
         held.setdefault(row.appeal_id, []).append(
@@ -519,6 +521,8 @@ def facts_of(rows: Iterable[Row[Any]], at: datetime) -> dict[int, Facts]:
                 part=row.part,
                 state=row.state,
                 upheld_return=row.release_reason == "return_upheld",
+                parent_id=row.parent_id,
+                asks=asked_below.get(row.appeal_id, 0) if row.part == "child" else 0,
                 past=row.round < rounds[row.appeal_id],
             )
         )
@@ -547,7 +551,7 @@ def facts_of(rows: Iterable[Row[Any]], at: datetime) -> dict[int, Facts]:
             off_hours=off_hours,
             known_to=frozenset({row.registrar_id} - {None}) | liaisons.get(row.firm_id, _NOBODY),
             known_to_units=frozenset({row.registrar_unit_id} - {None}),
-            assignments=tuple(held.get(row.id, ())),
+            assignments=_with_parents(held.get(row.id, [])),
             first_keys=keys.get(row.number, frozenset()),
             decisive=frozenset({row.caller_id, row.upholder_id} - {None}),
             undetermined=row.undetermined,
@@ -564,6 +568,14 @@ def facts_of(rows: Iterable[Row[Any]], at: datetime) -> dict[int, Facts]:
     }
 
 
+def _with_parents(held: list[Held]) -> tuple[Held, ...]:
+    """Each knows the unit that passed it on."""
+    if all(one.parent_id is None for one in held):
+        return tuple(held)
+    units = {one.id: one.unit_id for one in held}
+    return tuple(replace(one, parent_unit_id=units.get(one.parent_id or 0)) for one in held)
+
+
 _NOBODY: frozenset[int] = frozenset()
 # Made once: a page asks them with other ids, and making them takes longer than answering them.
 _HELD = (
@@ -575,6 +587,7 @@ _HELD = (
         Assignment.state,
         Assignment.round,
         Assignment.release_reason,
+        Assignment.parent_id,
     )
     .where(Assignment.appeal_id.in_(bindparam("ids", expanding=True)))
     .order_by(Assignment.id)

@@ -155,6 +155,9 @@ class Reckoning(Opening):
                 clock.warn_at = clocks.yellow_from(
                     clock.started_at, one.due.at, one.spec, calendar
                 )
+            for given in self.assignments:
+                if given.parent_id is None and given.is_open:
+                    self._keep_within(given, at)
 
     @staticmethod
     def _calendar_editions(changed: Iterable[Reckoned]) -> dict[str, Plain]:

@@ -27,7 +27,7 @@ from ..trail.act import Act, Stream
 from ..trail.models import ERASED, Entry, next_serial
 from . import indexing, lifecycle, unit_sight
 from .lifecycle import BY_MANAGER, EXTENSION, FIRST_KEY, OPEN, RETURN, Verdict
-from .parts import AppealPlate, Assignment, Deadline, FormerOwner
+from .parts import AppealPlate, Assignment, Copy, Deadline, FormerOwner
 from .standing import Standing
 
 if TYPE_CHECKING:
@@ -172,6 +172,11 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     asked: Mapped[int | None] = mapped_column(Integer, info=DERIVED)
     """What units have asked for and nobody has ruled on: a sum of lifecycle.RETURN, EXTENSION and
     BY_MANAGER; None where nothing is."""
+    asked_below: Mapped[int | None] = mapped_column(Integer, info=DERIVED)
+    """The same of what sub-units have asked of the units that passed it on to them."""
+    report_due_at: Mapped[datetime | None] = mapped_column(info=DERIVED)
+    """When the first of the reports that units owe is due."""
+    copied: Mapped[bool] = mapped_column(Boolean, default=False, info=DERIVED)
     version: Mapped[int] = mapped_column(Integer, default=0, info=DERIVED)
     head: Mapped[str | None] = mapped_column(String(128), info=DERIVED)
     head_at: Mapped[datetime | None] = mapped_column(info=DERIVED)
@@ -197,6 +202,7 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         attachments: Mapped[list[Attachment]]
         plate_rows: Mapped[list[AppealPlate]]
         former_owners: Mapped[list[FormerOwner]]
+        copies: Mapped[list[Copy]]
 
     # -- the stream ------------------------------------------------------------------------
 
@@ -222,10 +228,14 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
             "warn_at": running.warn_at if running else NEVER,
             "due_spec": running.spec if running else "",
             "due_stage": running.stage if running else "",
+            "report_due_at": min((d.due_at for d in self.running("report")), default=None),
             **self._phone_indexes(),
         }
         if "requests" in vars(self):  # else none was touched
-            derived["asked"] = self._asked() or None
+            of_office, below = self._asked()
+            derived["asked"], derived["asked_below"] = of_office or None, below or None
+        if "copies" in vars(self):
+            derived["copied"] = any(copy.stands for copy in self.copies)
         if inspect(self).persistent:
             for name, value in derived.items():
                 setattr(self, name, value)
@@ -275,12 +285,18 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         for row in rows:
             adapter.append_without_event(row)
 
-    def _asked(self) -> int:
-        asked = 0
+    def _asked(self) -> tuple[int, int]:
+        """Of the office, and of the units that passed it on."""
+        asked, below = 0, 0
+        children = {given.id for given in self.assignments if given.part == "child"}
         for request in self.requests:
-            if request.state == "asked":
+            if request.state != "asked":
+                continue
+            if request.assignment_id in children:
+                below |= ASKED[request.kind]
+            else:
                 asked |= ASKED[request.kind] | (BY_MANAGER if request.by_manager else 0)
-        return asked
+        return asked, below
 
     def _phone_indexes(self) -> dict[str, str | None]:
         """Those that may have changed."""

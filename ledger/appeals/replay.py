@@ -36,6 +36,7 @@ from ..trail.models import ERASED, Entry, Serial
 from ..trail.replay import Rows, apply_body, sets
 from . import unit_sight
 from .models import Appeal, Assignment, Attachment, Deadline, ExternalOrder, Request
+from .parts import Copy
 
 PREFIX = "appeal/"
 
@@ -46,6 +47,7 @@ TRAILED: tuple[type[Trailed], ...] = (
     Request,
     ExternalOrder,
     Attachment,
+    Copy,
 )
 
 TITLES = {
@@ -55,6 +57,7 @@ TITLES = {
     "request": "申请",
     "external_order": "外部工单",
     "attachment": "附件",
+    "copy": "抄送",
 }
 
 UNREADABLE = object()

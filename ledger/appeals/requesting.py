@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from ..deadlines import clocks
 from ..deadlines.calendar import last_day
@@ -16,6 +17,8 @@ from .record import Invalid
 
 RULED = {"return": "rule_return", "extension": "rule_extension"}
 """The clock of the ruling, by the kind of request."""
+RULED_BELOW = {"return": "rule_child_return", "extension": "rule_child_extension"}
+"""The same where the unit that passed it on rules."""
 
 
 class Requesting(Opening):
@@ -32,13 +35,14 @@ class Requesting(Opening):
         *,
         by: Actor,
         at: datetime,
+        hand: int | None = None,
         seen: int | None = None,
     ) -> None:
         """退单申请: not ours. Its clocks run on. Asking counts as signing for."""
         _known_reason("return", reason_code)
         if not basis.strip():
             raise Invalid("basis", "请写明退单的依据")
-        with self.act("ask_return", by=by, at=at, seen=seen) as act:
+        with self.act("ask_return", by=by, at=at, hand=hand, seen=seen) as act:
             act.data["reason"] = reason_code
             given: Assignment = act.assignment
             self._receipted(given, by, at)
@@ -89,7 +93,7 @@ class Requesting(Opening):
             act.data["unit"] = unit.name
             self.assigned_at = at
             self._end_assist_of(unit, at)
-            again = self._offer(unit, "lead", by, at, letter_number, "")
+            again = self._offer(unit, "lead", by, at, letter_number, "", given.rhythm)
             self._start_unit_clocks(again, at, due_at=due_at)
 
     def _check_successor(
@@ -115,6 +119,7 @@ class Requesting(Opening):
         firm_told: bool,
         by: Actor,
         at: datetime,
+        hand: int | None = None,
         seen: int | None = None,
     ) -> None:
         """延期申请, until the end of a working day. Asking counts as signing for."""
@@ -125,7 +130,7 @@ class Requesting(Opening):
             raise Invalid("basis", "请写明延期的理由")
         if not firm_told:
             raise Invalid("firm_told", "申请延期前应先向企业说明，请说明后勾选")
-        with self.act("ask_extension", by=by, at=at, seen=seen) as act:
+        with self.act("ask_extension", by=by, at=at, hand=hand, seen=seen) as act:
             act.data["reason"] = reason_code
             given: Assignment = act.assignment
             clock = self._check_extension(given, until, at)
@@ -136,7 +141,8 @@ class Requesting(Opening):
             request.proposed_at = until
             request.firm_told = True
             longer = self.working_days(clock.due_at, until)
-            request.by_manager = longer > caps.extension_manager_days
+            # What was passed on is ruled on by whoever did, inside his own time.
+            request.by_manager = given.part != "child" and longer > caps.extension_manager_days
 
     def rule_extension(
         self,
@@ -152,33 +158,37 @@ class Requesting(Opening):
         stay."""
         if not granted and not ruling.strip():
             raise Invalid("ruling", "不同意延期的，请写明理由")
-        for request in self.open_requests("extension")[:1] if granted else ():
-            until = until or request.proposed_at
-            if until > request.proposed_at:
-                raise Invalid("until", f"不能晚于所申请的{clocks.shown_end(request.proposed_at)}")
-            was = self._check_extension(self.given_of(request), until, at)
         with self.act("rule_extension", by=by, at=at, seen=seen) as act:
             request = self.open_requests("extension")[0]
             given = act.assignment = self.given_of(request)
             act.data["granted"] = granted
+            if granted:
+                self._extend(request, given, until, at)
             self._rule(request, granted, ruling, by, at)
-            if not granted or until is None:
-                return
-            request.granted_until = until
-            given.extensions += 1
-            was.end(at, "extended")
-            again = self.start_clock(
-                was.stage,
-                at,
-                "延期",
-                assignment=given,
-                until=until,
-                why=f"原时限{clocks.shown_end(was.due_at)}，经批准延期，"
-                f"应于{clocks.shown_end(until)}前办结。",
-                spec=was.spec,
-            )
-            if again is not None:
-                again.original_due_at = was.original_due_at
+
+    def _extend(
+        self, request: Any, given: Assignment, until: datetime | None, at: datetime
+    ) -> None:
+        """Until the date that was asked for, or an earlier one."""
+        until = until or request.proposed_at
+        if until > request.proposed_at:
+            raise Invalid("until", f"不能晚于所申请的{clocks.shown_end(request.proposed_at)}")
+        was = self._check_extension(given, until, at)
+        request.granted_until = until
+        given.extensions += 1
+        was.end(at, "extended")
+        again = self.start_clock(
+            was.stage,
+            at,
+            "延期",
+            assignment=given,
+            until=until,
+            why=f"原时限{clocks.shown_end(was.due_at)}，经批准延期，"
+            f"应于{clocks.shown_end(until)}前办结。",
+            spec=was.spec,
+        )
+        if again is not None:
+            again.original_due_at = was.original_due_at
 
     def _check_extension(self, given: Assignment, until: datetime, at: datetime) -> Deadline:
         """The clock that would be extended. Raises Invalid where `until` is no date for it."""
@@ -191,6 +201,10 @@ class Requesting(Opening):
             raise Invalid("until", f"新的办结日期应晚于{shown}")
         if not load_calendar().is_working(last_day(until)):
             raise Invalid("until", "新的办结日期应为工作日")
+        above = self.clock_above(given)
+        if above is not None and until > above.due_at:
+            shown = clocks.shown_end(above.due_at)
+            raise Invalid("until", f"不能晚于转办单位的时限（{shown}）")
         if until > most:
             raise Invalid("until", f"按规定最长可延至{clocks.shown_end(most)}")
         if given.part == "assist":
@@ -233,7 +247,13 @@ class Requesting(Opening):
         event = {"return": "申请退单", "extension": "申请延期"}[kind]
         spec, due = clocks.ruling(at, days, load_calendar(), event)
         self.start_clock(
-            RULED[kind], at, event, assignment=given, until=due.at, why=due.sentence, spec=spec
+            _ruling_of(given, kind),
+            at,
+            event,
+            assignment=given,
+            until=due.at,
+            why=due.sentence,
+            spec=spec,
         )
         return request
 
@@ -242,4 +262,9 @@ class Requesting(Opening):
         request.ruled_at = at
         request.ruled_by_id = by.id
         request.ruling = ruling
-        self.end_clocks(at, RULED[request.kind], assignment=self.given_of(request))
+        given = self.given_of(request)
+        self.end_clocks(at, _ruling_of(given, request.kind), assignment=given)
+
+
+def _ruling_of(given: Assignment, kind: str) -> str:
+    return (RULED_BELOW if given.part == "child" else RULED)[kind]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple, cast
@@ -23,6 +23,7 @@ from ..db import db, keyring, now, writing
 from ..deadlines import clocks
 from ..deadlines.limits import STAGES
 from ..deadlines.queries import load_calendar
+from ..deadlines.rhythm import ONCE, RHYTHMS
 from ..firms.phones import mask
 from ..people.acting import current_actor
 from ..people.actor import Actor
@@ -30,7 +31,7 @@ from ..people.directory import directory
 from ..people.regions import region_name
 from ..trail.models import ERASED
 from ..web import NotFound, Refused, wants_fragment
-from . import acts, asked, cells, holding, lifecycle, show_queries, story
+from . import acts, asked, cells, copy_acts, holding, lifecycle, show_queries, story
 from . import leaf as leaves
 from .act_forms import ActForm, RevealForm
 from .acts import ACTS, Act, Drawing
@@ -317,6 +318,7 @@ def article(
         "reveal_asked": reveal_form is not None,
         "assignments": _assignments(appeal, clocks_told, book),
         "holders": _holders(appeal, at),
+        "copied_to": copy_acts.told(appeal),
         "clocks": _clocks(appeal, clocks_told),
         "calling": _calling(appeal, book, names),
         "trail": _hole("trail") if said_later else _drawn_trail(appeal, book),
@@ -354,11 +356,14 @@ class Limit(NamedTuple):
     warn_at: datetime
     spec: str
     sentence: str
+    stage: str
 
     @classmethod
     def of(cls, deadline: leaves.Clock) -> Limit:
         given = deadline
-        return cls(given.id, given.due_at, given.warn_at, given.spec, given.sentence)
+        return cls(
+            given.id, given.due_at, given.warn_at, given.spec, given.sentence, given.stage
+        )
 
 
 class _Article(NamedTuple):
@@ -428,6 +433,8 @@ def _times(
     for limit in limits:
         words = clocks.words(at, limit.due_at, limit.spec, calendar)
         light = "red" if at > limit.due_at else "yellow" if at >= limit.warn_at else ""
+        if light == "red" and limit.stage == "report":
+            words = f"应报未报（{words}）"
         said[f"left {limit.id}"] = Drawn(cells.time_left(words, light, ""))
         said[f"left beside {limit.id}"] = Drawn(cells.time_left(words, light, limit.sentence))
     return said
@@ -629,6 +636,9 @@ CLOCKS = {
     "hold_review": "挂账复核",
     "rule_return": "退单裁定",
     "rule_extension": "延期审批",
+    "child": "转办反馈",
+    "rule_child_return": "下级退单裁定",
+    "rule_child_extension": "下级延期审批",
 }
 
 
@@ -653,6 +663,12 @@ class Handed(NamedTuple):
     answer_clock: Clock | None
     outcome: str
     is_past: bool
+    depth: int
+    """How far below a lead or an assist it was passed on."""
+    passed_on_by: str
+    rhythm: str
+    report: Clock | None
+    """The next report that is due."""
     asked: Sequence[asked.Asked]
 
 
@@ -664,6 +680,7 @@ RELEASES = {
     "changed": "变更主办",
     "joined": "并案",
     "raised": "提请上级",
+    "above": "上级交办件终止",
 }
 
 
@@ -678,6 +695,8 @@ def _assignments(appeal: Leaf, told: Mapping[int, Clock], book: Catalogue) -> li
         appeal.assignments,
         key=lambda a: (is_past(a), -a.round if is_past(a) else 0, a.part != "lead", a.id),
     )
+    if any(row.parent_id is not None for row in rows):
+        rows = _as_tree(rows, is_past)
     requests = asked.told(appeal, book)
     handed = []
     for row in rows:
@@ -690,10 +709,17 @@ def _assignments(appeal: Leaf, told: Mapping[int, Clock], book: Catalogue) -> li
             Handed(
                 row=row,
                 part=PARTS.get(row.part, row.part),
+                depth=len(above := _above(appeal, row)),
+                passed_on_by=above[0].unit.label if above else "",
+                rhythm=RHYTHMS[row.rhythm] if row.rhythm != ONCE else "",
+                report=next(
+                    (told[d.id] for d in appeal.running("report") if d.assignment_id == row.id),
+                    None,
+                ),
                 state=state,
                 tone="now" if row.is_open else "end" if row.released_at else "good",
-                answered="协办反馈" if row.part == "assist" else "办结反馈",
-                due="应反馈" if row.part == "assist" else "应办结",
+                answered={"assist": "协办反馈", "child": "转办反馈"}.get(row.part, "办结反馈"),
+                due="应办结" if row.part == "lead" else "应反馈",
                 answer_clock=told[last.id] if last else None,
                 outcome=book.outcome_name(row.outcome) if row.outcome else "",
                 is_past=is_past(row),
@@ -701,6 +727,35 @@ def _assignments(appeal: Leaf, told: Mapping[int, Clock], book: Catalogue) -> li
             )
         )
     return handed
+
+
+def _as_tree(
+    rows: list[leaves.Handing], is_past: Callable[[leaves.Handing], bool]
+) -> list[leaves.Handing]:
+    """What was passed on stands below what it was passed on from, where both still count."""
+    below: dict[int, list[leaves.Handing]] = {}
+    present = {row.id for row in rows if not is_past(row)}
+    tops = []
+    for row in rows:
+        if row.parent_id in present and not is_past(row):
+            below.setdefault(row.parent_id or 0, []).append(row)
+        else:
+            tops.append(row)
+
+    def down(row: leaves.Handing) -> list[leaves.Handing]:
+        return [row, *(one for child in below.get(row.id, ()) for one in down(child))]
+
+    return [one for row in tops for one in down(row)]
+
+
+def _above(appeal: Leaf, row: leaves.Handing) -> list[leaves.Handing]:
+    """Whoever passed it on, and whoever passed it on to them."""
+    found = []
+    parent = appeal.parent_of(row) if row.parent_id is not None else None
+    while parent is not None:
+        found.append(parent)
+        parent = appeal.parent_of(parent) if parent.parent_id is not None else None
+    return found
 
 
 class Holder(NamedTuple):
@@ -839,7 +894,9 @@ def _waiting(appeal: Leaf, facts: Facts, actor: Actor) -> str:
     if lead is None or lead.state not in lifecycle.BY_CODE[code].assignment:
         return ""
     verdict = lifecycle.may(code, facts, actor, lead.id)
-    return verdict.reason if verdict.status == 409 and appeal.assists else ""
+    if verdict.status != 409:
+        return ""
+    return verdict.reason if appeal.assists or appeal.children_of(lead) else ""
 
 
 # -- a number in full --------------------------------------------------------------------------

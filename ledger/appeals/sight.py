@@ -23,7 +23,7 @@ from ..firms.queries import served_by
 from ..people.actor import Actor, Seat
 from ..people.directory import directory
 from .models import Appeal
-from .parts import FormerOwner, UnitSight
+from .parts import Copy, FormerOwner, UnitSight
 
 OFFICE_ROLES = ("coordinator", "closer", "duty_officer", "manager", "supervisor")
 FEW = 12
@@ -46,6 +46,8 @@ class Sight:
     liaison_units: tuple[int, ...]
     units: tuple[int, ...]
     """Handling units: one's own and those below."""
+    leader_id: int | None
+    """Whoever holds a leader's post: what is copied to him in person."""
     day: date
     beyond: bool = True
     """Whether anything is seen otherwise than through `offices`. Where there is nothing, the
@@ -63,7 +65,8 @@ class Sight:
     @property
     def is_of_few_units(self) -> bool:
         """Nothing but what some units see, and those few enough to be asked one by one."""
-        others = self.offices or self.own_offices or self.liaison_id is not None
+        persons = self.liaison_id is not None or self.leader_id is not None
+        others = self.offices or self.own_offices or persons
         return not others and 0 < len(self.units) <= FEW
 
     def covered_by(self, seats: Iterable[Seat]) -> tuple[int, ...]:
@@ -102,6 +105,7 @@ def _of_posts(actor: Actor, day: date) -> Sight:
         liaison_id=actor.id if liaisons else None,
         liaison_units=tuple(sorted({s.unit_id for s in liaisons})),
         units=units,
+        leader_id=actor.id if actor.seats_as("manager") else None,
         day=day,
     )
 
@@ -145,9 +149,15 @@ def _personal(sight: Sight) -> list[ColumnElement[bool]]:
 
 
 def _handled(sight: Sight) -> list[ColumnElement[bool]]:
-    if not sight.units:
-        return []
-    return [Appeal.id.in_(select(UnitSight.appeal_id).where(UnitSight.unit_id.in_(sight.units)))]
+    """Ways that do not show a confidential appellant."""
+    ways: list[ColumnElement[bool]] = []
+    if sight.units:
+        held = select(UnitSight.appeal_id).where(UnitSight.unit_id.in_(sight.units))
+        ways.append(Appeal.id.in_(held))
+    if sight.leader_id is not None:
+        mine = Copy.person_id == sight.leader_id
+        ways.append(Appeal.id.in_(select(Copy.appeal_id).where(mine, Copy.ended_at.is_(None))))
+    return ways
 
 
 def _in_own_right(sight: Sight) -> list[ColumnElement[bool]]:
@@ -186,6 +196,12 @@ def admits(actor: Actor, day: date) -> ColumnElement[bool]:
             ]
         if sight.units:
             ways.append(_has(UnitSight.appeal_id, UnitSight.unit_id, sight.units))
+        if sight.leader_id is not None:
+            mine = Copy.person_id == sight.leader_id
+            copied = select(literal(1)).where(
+                mine, Copy.ended_at.is_(None), Copy.appeal_id == Appeal.id
+            )
+            ways.append(exists(copied))
     return or_(*ways) if ways else false()
 
 
@@ -203,7 +219,7 @@ def knows_column(actor: Actor, day: date) -> ColumnElement[bool]:
     """The same beside rows that visible_to let through: nothing to ask where every way in shows
     the appellant too."""
     sight = sight_of(actor, day)
-    if not (sight.beyond and sight.units):
+    if not (sight.beyond and (sight.units or sight.leader_id is not None)):
         return true()
     return identity_visible_to(actor, day)
 

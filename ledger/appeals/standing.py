@@ -23,6 +23,7 @@ from ..people.actor import Actor
 from ..people.directory import directory
 from . import lifecycle
 from .lifecycle import OPEN_ASSIGNMENT, Facts, Held
+from .sub_units import sub_units
 
 MAIN_CLOCK: dict[str, tuple[str, ...]] = {
     "registered": ("accept",),
@@ -35,7 +36,7 @@ MAIN_CLOCK: dict[str, tuple[str, ...]] = {
 }
 """Which clock an appeal is sorted and judged by, state by state (design §3, The clock)."""
 
-ANSWERS = ("answer", "rework", "assist")
+ANSWERS = ("answer", "rework", "assist", "child")
 """Clocks of an assignment's own answer."""
 
 SAMPLE = 10
@@ -69,6 +70,9 @@ class Given:
         assigned_at: Any
         signed_at: Any
         release_reason: Any
+        parent_id: Any
+        rhythm: Any
+        progress_at: Any
         returns: Any
         extensions: Any
 
@@ -80,9 +84,16 @@ class Given:
     def is_signed(self) -> bool:
         return self.signed_at is not None
 
-    def held(self, round_no: int, over: Callable[[str], str]) -> Held:
+    def held(
+        self,
+        round_no: int,
+        over: Callable[[str], str],
+        *,
+        parent_unit_id: int | None = None,
+        asks: int = 0,
+    ) -> Held:
         """As the table of acts sees it, when the appeal is in this round; `over` says why a verb
-        comes too late for it."""
+        can be done with it no more."""
         unit = directory().units[self.unit_id]
         return Held(
             id=self.id,
@@ -94,6 +105,9 @@ class Given:
             upheld_return=self.release_reason == "return_upheld",
             past=self.round < round_no,
             over=over,
+            parent_id=self.parent_id,
+            parent_unit_id=parent_unit_id,
+            asks=asks,
         )
 
 
@@ -102,6 +116,8 @@ class Running:
 
     if TYPE_CHECKING:
         assignment: Any
+        started_at: Any
+        ended_as: Any
         stage: Any
         due_at: Any
         ended_at: Any
@@ -153,6 +169,8 @@ class Standing(Generic[A, D]):
         deadlines: Any
         requests: Any
         asked: Any
+        asked_below: Any
+        copied: Any
         external_orders: Any
 
     def _liaisons(self, day: date) -> Iterable[int]:
@@ -182,6 +200,14 @@ class Standing(Generic[A, D]):
             and a.state != "released"
             and (a.is_open or a.round == self.round)
         ]
+
+    def children_of(self, given: A) -> list[A]:
+        """What its unit passed on, whatever became of it."""
+        return [a for a in self.assignments if a.parent_id is not None and a.parent_id == given.id]
+
+    def parent_of(self, given: A) -> A | None:
+        return next((a for a in self.assignments if a.id == given.parent_id), None)
+
     def category_path(self) -> tuple[str, ...]:
         """What the table of limits asks of its category."""
         return line_of(self.category_id, self.cross_region)
@@ -203,9 +229,7 @@ class Standing(Generic[A, D]):
             source_systems=frozenset(order.source_system for order in orders),
             known_to=frozenset(persons - {None}),
             known_to_units=frozenset({self.registrar_unit_id} - {None}),
-            assignments=tuple(
-                a.held(self.round, partial(self._over, a, at)) for a in self.assignments
-            ),
+            assignments=tuple(self._held(a, at) for a in self.assignments),
             first_keys=self._first_keys(),
             decisive=frozenset({self.caller_id, self.upholder_id} - {None}),
             undetermined=self.undetermined,
@@ -216,7 +240,17 @@ class Standing(Generic[A, D]):
             duty_unendorsed=self.duty_unendorsed,
             opening=self.opening,
             held_from=self.held_from,
+            copied=bool(self.copied),
             asked=self.asked or 0,
+        )
+
+    def _held(self, given: A, at: datetime) -> Held:
+        above = None if given.parent_id is None else self.parent_of(given)
+        return given.held(
+            self.round,
+            partial(self._over, given, at),
+            parent_unit_id=None if above is None else above.unit_id,
+            asks=self.asks_of(given),
         )
 
     def turning(self, at: datetime) -> tuple[Any, ...]:
@@ -265,7 +299,9 @@ class Standing(Generic[A, D]):
         return rule_in_force(at, self.channel, self.kind, self.category_path(), self.urgency)
 
     def _over(self, given: A, at: datetime, verb: str) -> str:
-        """Why this assignment can be returned or extended no more; '' where it can."""
+        """Why this assignment can be returned, extended or passed on no more; '' where it can."""
+        if verb == "pass_on" and given.is_open and not sub_units(given.unit_id, self.office_id):
+            return "本单位没有可以转办的下级单位。"
         if self.state != "assigned" or given.state not in ("offered", "taken"):
             return ""
         if verb == "ask_return":
@@ -273,8 +309,27 @@ class Standing(Generic[A, D]):
         return self._no_extension(given, at) if verb == "ask_extension" else ""
 
     def open_requests(self, kind: str) -> list[Any]:
-        """What was asked and not ruled on, first to last."""
+        """What was asked of the office and not ruled on, first to last."""
         if not self.asked:
+            return []
+        below = {a.id for a in self.assignments if a.part == "child"}
+        return [r for r in self._asked_now(kind) if r.assignment_id not in below]
+
+    def request_below(self, kind: str, given: A) -> Any | None:
+        """What this assignment, which was passed on, asks of the unit that did."""
+        if not self.asked_below:
+            return None
+        return next((r for r in self._asked_now(kind) if r.assignment_id == given.id), None)
+
+    def asks_of(self, given: A) -> int:
+        """RETURN and EXTENSION, of what was passed on."""
+        kinds = {"return": lifecycle.RETURN, "extension": lifecycle.EXTENSION}
+        return sum(
+            bit for kind, bit in kinds.items() if self.request_below(kind, given) is not None
+        )
+
+    def _asked_now(self, kind: str) -> list[Any]:
+        if not (self.asked or self.asked_below):
             return []
         return [r for r in self.requests if r.kind == kind and r.state == "asked"]
 
@@ -294,7 +349,11 @@ class Standing(Generic[A, D]):
 
     def returns_in(self, round_no: int) -> int:
         """How many returns were asked for in a round, by whichever units."""
-        return sum(given.returns for given in self.assignments if given.round == round_no)
+        return sum(
+            given.returns
+            for given in self.assignments
+            if given.round == round_no and given.part != "child"
+        )
 
     def return_limit(self, given: A) -> clocks.Due | None:
         """Until when it may be returned: from 交办, whether or not it was signed for since."""
@@ -310,7 +369,7 @@ class Standing(Generic[A, D]):
         )
         if own >= caps.returns:
             return "本单位本轮已申请过退单，不能再次申请。" if own else "按规定不能退单。"
-        if self.returns_in(given.round) >= caps.joint_study_from:
+        if given.part != "child" and self.returns_in(given.round) >= caps.joint_study_from:
             return "本轮退单已经会商裁定，不能再次退单。"
         limit = self.return_limit(given)
         if limit is not None and at > limit.at:
@@ -319,7 +378,7 @@ class Standing(Generic[A, D]):
 
     def answer_clock(self, given: A) -> D | None:
         """The clock of its answer, while it runs."""
-        found = self.running("answer", "rework", assignment=given)
+        found = self.running("answer", "rework", "child", assignment=given)
         return min(found, key=lambda d: d.due_at, default=None)
 
     def extension_limit(self, given: A, due_at: datetime) -> datetime | None:
@@ -328,11 +387,29 @@ class Standing(Generic[A, D]):
         _, rule = self.rule(given.assigned_at)
         most = clocks.furthest(due_at, rule.spec("extension"), calendar)
         whole = clocks.due(given.assigned_at, rule.spec("answer_most"), calendar)
-        return min(most, whole.at) if most is not None and whole is not None else most
+        most = min(most, whole.at) if most is not None and whole is not None else most
+        above = self.clock_above(given)
+        return most if most is None or above is None else min(most, above.due_at)
+
+    def clock_above(self, given: A) -> D | None:
+        """The clock that what was passed on may never outlast: that of whoever did."""
+        parent = None if given.parent_id is None else self.parent_of(given)
+        return None if parent is None else self.own_clock(parent)
+
+    def own_clock(self, given: A) -> D | None:
+        """The clock of its answer, while it runs or is paused."""
+        found = [
+            d
+            for d in self.deadlines
+            if d.assignment is given
+            and d.stage in ANSWERS
+            and (d.is_running or d.ended_as == "paused")
+        ]
+        return max(found, key=lambda d: (d.is_running, d.started_at), default=None)
 
     def _no_extension(self, given: A, at: datetime) -> str:
         caps = caps_in_force(at)
-        if any(request.assignment_id == given.id for request in self.open_requests("extension")):
+        if any(request.assignment_id == given.id for request in self._asked_now("extension")):
             return "已有延期申请待审批。"
         if given.extensions >= caps.extensions:
             done = given.extensions
@@ -343,6 +420,8 @@ class Standing(Generic[A, D]):
         most = self.extension_limit(given, clock.due_at)
         if most is None:
             return f"{URGENCIES[self.urgency]}诉求按规定不得延期。"
+        if most <= clock.due_at and self.clock_above(given) is not None:
+            return "本单位的时限与转办单位的相同，不能再延期；确需延期的，由转办单位先行申请。"
         if most <= clock.due_at:
             return "办结时限已达规定的最长期限，不能再延期。"
         last = clocks.working_days_before(

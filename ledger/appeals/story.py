@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol
 from ..catalogue.words import APPELLANT_TYPES, KINDS, SATISFACTION, SOLVED, URGENCIES
 from ..deadlines.clocks import shown, shown_end
 from ..deadlines.limits import STAGES
+from ..deadlines.rhythm import ONCE, RHYTHMS
 from ..firms.phones import mask
 from ..people.roles import LABELS as ROLES
 from ..trail.replay import Rows, apply_body, read
@@ -95,6 +96,9 @@ NOTES: dict[tuple[str, str], str] = {
     ("ask_return", "basis"): "退单依据",
     ("ask_extension", "basis"): "延期理由",
     ("rule_extension", "ruling"): "审批意见",
+    ("rule_child_extension", "ruling"): "审批意见",
+    ("send_back_child", "reason"): "退回理由",
+    ("pass_on", "note"): "转办意见",
     ("erase", "basis"): "法律依据",
 }
 
@@ -103,8 +107,23 @@ RULINGS: dict[tuple[str, bool], str] = {
     ("rule_return", False): "不同意退单（请继续办理）",
     ("rule_extension", True): "同意延期",
     ("rule_extension", False): "不同意延期",
+    ("rule_child_return", True): "同意退单",
+    ("rule_child_return", False): "不同意退单（请继续办理）",
+    ("rule_child_extension", True): "同意延期",
+    ("rule_child_extension", False): "不同意延期",
 }
 """By verb, and whether it was granted."""
+
+CHILDREN = frozenset(
+    {
+        "waive_child",
+        "release_child",
+        "send_back_child",
+        "rule_child_return",
+        "rule_child_extension",
+    }
+)
+"""What is done to what was passed on."""
 
 REASONS = {
     "decline": "decline",
@@ -293,6 +312,8 @@ class _Teller:
         verb = self.ink.verb
         if verb == "answer" and self._assignment("part") == "assist":
             return "协办反馈"
+        if verb == "answer" and self._assignment("part") == "child":
+            return "转办反馈"
         kind = BY_CODE.get(verb)
         return kind.done if kind else verb
 
@@ -326,7 +347,20 @@ class _Teller:
             self._say("文号", self._assignment("letter_number"))
             self._say("应办结", self._due("answer", "rework"))
             self._say("协办应反馈", self._due("assist"))
+            self._say("反馈频次", self._rhythm())
+            self._say("抄送", "、".join(data.get("readers", ())))
+        if verb in ("copy", "uncopy"):
+            self._say("抄送" if verb == "copy" else "取消", "、".join(data.get("readers", ())))
+        if verb == "pass_on":
+            self._say("下级单位", "、".join(data.get("units", ())))
+            self._say("文号", str(_new(self.set, "assignment").get("letter_number") or ""))
+            self._say("应反馈", self._due("child"))
+            self._say("反馈频次", self._rhythm())
+        if verb in CHILDREN:
+            self._say("下级单位", str(data.get("unit", "")))
+            self._say("应反馈", self._due("child") if verb == "send_back_child" else "")
         if verb == "add_assist":
+            self._say("反馈频次", self._rhythm())
             self._say("协办单位", "、".join(data.get("assists", ())))
             self._say("文号", self._assignment("letter_number"))
             self._say("应反馈", self._due("assist"))
@@ -340,11 +374,12 @@ class _Teller:
             self._say("应办结", self._due("answer", "rework"))
         if verb == "recall":
             self._say("同时解除协办", "、".join(data.get("assists", ())))
-        if verb in ("rule_return", "rule_extension"):
+        if (verb, True) in RULINGS:
             self._ruling()
         if verb == "set_due":
             self._say("协办单位", str(data.get("unit", "")))
-        if verb == "set_due" or (verb == "rule_extension" and data.get("granted")):
+        extended = verb in ("rule_extension", "rule_child_extension") and data.get("granted")
+        if verb == "set_due" or extended:
             self._new_due()
         if verb == "ask_extension":
             self._asked_until()
@@ -372,11 +407,12 @@ class _Teller:
         self._data()
 
     def _ruling(self) -> None:
-        label = "裁定" if self.ink.verb == "rule_return" else "审批"
+        label = "裁定" if self.ink.verb.endswith("return") else "审批"
         self._say(label, RULINGS[self.ink.verb, bool(self.data.get("granted"))])
         if self.data.get("joint_study"):
             self._say("会商研究", "本轮再次退单，经会商研究，本裁定为最终意见")
-        if unit := self.data.get("unit"):
+        unit = self.data.get("unit")
+        if unit and self.ink.verb not in CHILDREN:
             self._say("主办单位", str(unit))
             self._say("文号", str(_new(self.set, "assignment").get("letter_number") or ""))
             self._say("应办结", self._due("answer", "rework"))
@@ -435,6 +471,10 @@ class _Teller:
         value = row.get(column)
         return "" if value is None else str(value)
 
+    def _rhythm(self) -> str:
+        rhythm = str(_new(self.set, "assignment").get("rhythm") or ONCE)
+        return RHYTHMS.get(rhythm, "") if rhythm != ONCE else ""
+
     def _due(self, *stages: str) -> str:
         """The due times of the clocks of these stages that began, where they are all the same."""
         found = {
@@ -450,6 +490,8 @@ class _Teller:
         was = new = ""
         for key, row in self.set.get("deadline", {}).items():
             clock = self.rows["deadline"][key]
+            if clock.get("assignment_id") != self.ink.assignment_id:
+                continue  # moved along with it, of those it was passed on to
             at = _moment(clock.get("due_at"))
             if "due_at" in row:
                 new = shown_end(at) if at else ""

@@ -22,9 +22,9 @@ from ..people.actor import Actor, Seat
 from ..trail.models import Entry
 from . import unit_sight
 from .filters import UNIT_VIEWS, Filters
-from .lifecycle import BY_CODE, BY_MANAGER, EXTENSION, FIRST_KEY, RETURN
+from .lifecycle import BY_CODE, BY_MANAGER, EXTENSION, FIRST_KEY, OPEN_ASSIGNMENT, RETURN
 from .models import Appeal, Assignment
-from .parts import UnitSight
+from .parts import Request, UnitSight
 from .sight import sight_of
 
 Condition = ColumnElement[bool]
@@ -80,6 +80,9 @@ def ways(filters: Filters, at: datetime) -> list[Way]:
     ways into UnitSight."""
     if filters.view == "office_turn":
         return _office_turn(at)
+    if filters.view == "owes_report":
+        owed = UnitSight.owes_report_at < at
+        return [Way(UnitSight.unit_id, (filters.unit_id,), (owed,), apart=True)]
     duties = _DUTIES.get(filters.view)
     if duties is None:
         return []
@@ -124,6 +127,29 @@ def _to_approve(_filters: Filters, actor: Actor, at: datetime) -> Condition:
         Appeal.state.in_(RULABLE),
         Appeal.office_id.in_(sight.covered_by(actor.seats_as("manager"))),
     )
+
+
+def _rule_below(filters: Filters, _actor: Actor, _at: datetime) -> Condition:
+    """As the table's scope 'parent': what sub-units of `unit_id` ask of it."""
+    child, above = aliased(Assignment), aliased(Assignment)
+    asked = (
+        select(literal(1))
+        .select_from(Request)
+        .join(child, child.id == Request.assignment_id)
+        .join(above, above.id == child.parent_id)
+        .where(
+            Request.appeal_id == Appeal.id,
+            Request.state == "asked",
+            above.unit_id + 0 == filters.unit_id,
+            above.state.in_(sorted(OPEN_ASSIGNMENT)),
+        )
+    )
+    return and_(Appeal.asked_below > 0, Appeal.state.in_(RULABLE), exists(asked))
+
+
+def _reports_owed(_filters: Filters, _actor: Actor, at: datetime) -> Condition:
+    """应报未报: a report that some unit owes is late."""
+    return Appeal.report_due_at < at
 
 
 def _duty(_filters: Filters, _actor: Actor, _at: datetime) -> Condition:
@@ -311,6 +337,8 @@ _TURNS: dict[str, Callable[[Filters, Actor, datetime], Condition]] = {
     "unendorsed": _unendorsed,
     "to_rule": _to_rule,
     "to_approve": _to_approve,
+    "rule_below": _rule_below,
+    "reports_owed": _reports_owed,
     "duty": _duty,
     "to_supplement": _to_supplement,
     "to_call": _to_call,

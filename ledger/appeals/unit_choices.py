@@ -18,16 +18,18 @@ if TYPE_CHECKING:
 def offer_units(form: Any, drawing: Drawing) -> None:
     region = directory().units[drawing.appeal.office_id].region_code
     day = drawing.at.astimezone(SHANGHAI).date()
-    offered = directory().keep(
-        ("units offered", region, day), lambda: _units_offered(region, day)
-    )
+    offered = units_offered(region, day)
     for name in ("unit_id", "assist_ids"):
         if name in form:
             form[name].choices = offered
 
 
-def _units_offered(region: str, day: date) -> dict[str, list[tuple[str, str]]]:
+def units_offered(region: str, day: date) -> dict[str, list[tuple[str, str]]]:
     """Those of the owner's region that handle, who has somebody to sign first."""
+    return directory().keep(("units offered", region, day), lambda: _units_offered(region, day))
+
+
+def _units_offered(region: str, day: date) -> dict[str, list[tuple[str, str]]]:
     handles = lifecycle.BY_CODE["sign_for"]
     roles = {who.role for who in handles.by}
     staffed = people.staffed_units(day, roles)

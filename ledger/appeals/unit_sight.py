@@ -8,15 +8,31 @@ and where a unit stands may change.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Select, and_, case, delete, except_, func, inspect, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    cast,
+    delete,
+    except_,
+    func,
+    inspect,
+    literal,
+    null,
+    select,
+    union_all,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..db import db, is_sqlite, writing
 from .lifecycle import OPEN_ASSIGNMENT
-from .parts import Assignment, UnitSight
+from .parts import Assignment, Copy, Deadline, UnitSight
 
 if TYPE_CHECKING:
     from .record import AppealRecord
@@ -35,8 +51,9 @@ ACTIVE = ("accepted", "assigned", "held")
 HANDLED = tuple(sorted(OPEN_ASSIGNMENT - {"offered"}))
 
 _COPIED = ("state", "is_open", "due_at", "warn_at", "registered_at")
-KEPT = ("unit_id", "appeal_id", *_COPIED, "duty")
+KEPT = ("unit_id", "appeal_id", *_COPIED, "duty", "owes_report_at")
 BATCH = 20_000
+_MOVES = frozenset({"ended_at", "due_at"})
 
 
 def is_due(appeal: AppealRecord) -> bool:
@@ -51,19 +68,33 @@ def is_due(appeal: AppealRecord) -> bool:
             for given in appeal.assignments
             for name in ("state", "sent_back_at")
         )
+        or any(
+            clock.stage == "report"
+            and (not inspect(clock).persistent or _MOVES - inspect(clock).unmodified)
+            for clock in appeal.deadlines
+        )
+        or "copies" not in state.unmodified
         or is_moved(appeal)
     )
 
 
 def is_moved(appeal: AppealRecord) -> bool:
-    """Whether an assignment is about to pass to another unit: the former's row must go."""
-    return any(
+    """Whether an assignment is about to pass to another unit, or a copy is taken back: the
+    former's row must go."""
+    return _is_taken_back(appeal) or any(
         inspect(given).persistent
         and (
             inspect(given).attrs.unit_id.history.has_changes()
             or inspect(given).attrs.unit.history.has_changes()
         )
         for given in appeal.assignments
+    )
+
+
+def _is_taken_back(appeal: AppealRecord) -> bool:
+    return "copies" in vars(appeal) and any(
+        inspect(copy).persistent and "ended_at" not in inspect(copy).unmodified
+        for copy in appeal.copies
     )
 
 
@@ -76,13 +107,29 @@ def drop(appeal: AppealRecord) -> None:
 def put(appeal: AppealRecord) -> None:
     """Keep what its units see. Its row is flushed, and so has an id."""
     duties: dict[int, int] = {}
+    reports: dict[int, datetime] = {}
+    active = appeal.state in ACTIVE
     for given in appeal.assignments:
-        duty = _duty(given) if appeal.state in ACTIVE else 0
+        duty = _duty(given) if active else 0
         duties[given.unit_id] = duties.get(given.unit_id, 0) | duty
+    for clock in appeal.running("report") if active else ():
+        if clock.assignment is not None:
+            unit_id = clock.assignment.unit_id
+            reports[unit_id] = min(reports.get(unit_id, clock.due_at), clock.due_at)
+    if appeal.copied:
+        for copy in appeal.copies:
+            if copy.unit_id is not None and copy.stands:
+                duties.setdefault(copy.unit_id, 0)
     if duties:
         copied = {name: getattr(appeal, name) for name in _COPIED}
         rows = [
-            {"unit_id": unit_id, "appeal_id": appeal.id, "duty": duty, **copied}
+            {
+                "unit_id": unit_id,
+                "appeal_id": appeal.id,
+                "duty": duty,
+                "owes_report_at": reports.get(unit_id),
+                **copied,
+            }
             for unit_id, duty in sorted(duties.items())
         ]
         db.session.connection().execute(_rows_over(is_sqlite()), rows)
@@ -101,7 +148,7 @@ def _rows_over(_on_sqlite: bool) -> Any:
     return _over()
 
 
-def _over(found: Select[Any] | None = None) -> Any:
+def _over(found: Any = None) -> Any:
     """An INSERT in place of what was kept: of rows, or of those a query finds."""
     insert: Any = sqlite.insert(UnitSight) if is_sqlite() else postgresql.insert(UnitSight)
     if found is not None:
@@ -113,8 +160,35 @@ def _over(found: Select[Any] | None = None) -> Any:
 # -- against the assignments -------------------------------------------------------------------
 
 
-def told() -> Select[Any]:
-    """What the assignments say, in the columns that are kept."""
+def told(*which: ColumnElement[bool]) -> Select[Any]:
+    """What assignments and copies say of appeals like these, in the columns that are kept."""
+    found = union_all(_handed(*which), _copied(*which)).subquery()
+    # A condition, so that SQLite does not take ON CONFLICT for a join's ON.
+    return select(*(found.c[name] for name in KEPT)).where(found.c.unit_id.is_not(None))
+
+
+def _copied(*which: ColumnElement[bool]) -> Select[Any]:
+    """Of units that have it by a copy alone."""
+    from .models import Appeal
+
+    handed = select(literal(1)).where(
+        Assignment.appeal_id == Copy.appeal_id, Assignment.unit_id + 0 == Copy.unit_id
+    )
+    return (
+        select(
+            Copy.unit_id,
+            Appeal.id.label("appeal_id"),
+            *(getattr(Appeal, name) for name in _COPIED),
+            literal(0).label("duty"),
+            cast(null(), UnitSight.owes_report_at.type).label("owes_report_at"),
+        )
+        .join(Appeal, Appeal.id == Copy.appeal_id)
+        .where(Copy.unit_id.is_not(None), Copy.ended_at.is_(None), ~handed.exists(), *which)
+        .distinct()
+    )
+
+
+def _handed(*which: ColumnElement[bool]) -> Select[Any]:
     from .models import Appeal
 
     active = Appeal.state.in_(ACTIVE)
@@ -133,8 +207,18 @@ def told() -> Select[Any]:
                 + any_of(handled, HAND)
                 + any_of(and_(handled, Assignment.sent_back_at.is_not(None)), AGAIN)
             ).label("duty"),
+            func.min(case((active, Deadline.due_at))).label("owes_report_at"),
         )
         .join(Appeal, Appeal.id == Assignment.appeal_id)
+        .outerjoin(
+            Deadline,
+            and_(
+                Deadline.assignment_id == Assignment.id,
+                Deadline.stage == "report",
+                Deadline.ended_at.is_(None),
+            ),
+        )
+        .where(*which)
         .group_by(Assignment.unit_id, Appeal.id)
     )
 
@@ -159,7 +243,7 @@ def rebuild(batch: int = BATCH) -> None:
     most = db.session.scalar(select(func.max(Appeal.id))) or 0
     for first in range(0, most, batch):
         with writing():
-            some = told().where(Appeal.id > first, Appeal.id <= first + batch)
+            some = told(Appeal.id > first, Appeal.id <= first + batch)
             db.session.connection().execute(_over(some))
             db.session.commit()
     with writing():
@@ -168,8 +252,13 @@ def rebuild(batch: int = BATCH) -> None:
             # Found by its appeal, which has few: a unit may have a hundred thousand of them.
             Assignment.unit_id + 0 == UnitSight.unit_id,
         )
+        copied = select(Copy.id).where(
+            Copy.appeal_id == UnitSight.appeal_id,
+            Copy.unit_id + 0 == UnitSight.unit_id,
+            Copy.ended_at.is_(None),
+        )
         db.session.execute(
-            delete(UnitSight).where(~given.exists()),
+            delete(UnitSight).where(~given.exists(), ~copied.exists()),
             execution_options={"synchronize_session": False},
         )
         db.session.commit()

@@ -1,5 +1,5 @@
-"""What presses a unit beside the appeal's own due time: its limit for signing, and as an assist
-the limit of its own answer."""
+"""What presses a unit beside the appeal's own due time: its limit for signing, and as an assist,
+or where it was passed on to it, the limit of its own answer."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ from .unit_sight import ACTIVE
 
 @dataclass(frozen=True)
 class Own:
-    """An assist's own due time, in place of the appeal's."""
+    """The own due time of an assist or a sub-unit, in place of the appeal's."""
 
     taken: bool
     due_at: datetime
     time: str
     """HTML."""
+    part: str = "assist"
 
     def marked(self, line: Cells) -> Cells:
-        return line._replace(title=f"{line.title} {badge('协办', '')}", time=self.time or line.time)
+        mark = badge("转办" if self.part == "child" else "协办", "")
+        return line._replace(title=f"{line.title} {mark}", time=self.time or line.time)
 
 
 _SIGNING = (
@@ -87,6 +89,7 @@ _ASSISTING = (
     select(
         Assignment.appeal_id,
         Assignment.state,
+        Assignment.part,
         Deadline.due_at,
         Deadline.warn_at,
         Deadline.spec,
@@ -96,14 +99,14 @@ _ASSISTING = (
         Deadline,
         and_(
             Deadline.assignment_id == Assignment.id,
-            Deadline.stage == "assist",
+            Deadline.stage == Assignment.part,
             Deadline.ended_at.is_(None),
         ),
     )
     .where(
         Assignment.unit_id == bindparam("unit"),
         Assignment.state.in_(sorted(OPEN_ASSIGNMENT)),
-        Assignment.part == "assist",
+        Assignment.part.in_(("assist", "child")),
         Appeal.state.in_(ACTIVE),
     )
     .order_by(func.coalesce(Deadline.due_at, NEVER), Assignment.id)
@@ -118,10 +121,11 @@ def assisting_of(unit_id: int, at: datetime) -> dict[int, Own]:
     for row in db.session.connection().execute(_ASSISTING, {"unit": unit_id}):
         taken = row.state != "offered"
         if row.due_at is None:  # paused, while the appeal is held
-            found[row.appeal_id] = Own(taken, NEVER, "")
+            found[row.appeal_id] = Own(taken, NEVER, "", row.part)
             continue
         light = "red" if row.due_at < at else "yellow" if row.warn_at <= at else ""
         words = clocks.words(at, row.due_at, row.spec, calendar)
-        due = f"应于{clocks.shown_end(row.due_at)}前协办反馈"
-        found[row.appeal_id] = Own(taken, row.due_at, time_left(words, light, due))
+        what = "转办反馈" if row.part == "child" else "协办反馈"
+        due = f"应于{clocks.shown_end(row.due_at)}前{what}"
+        found[row.appeal_id] = Own(taken, row.due_at, time_left(words, light, due), row.part)
     return found

@@ -32,6 +32,8 @@ VERBS_OF_THE_DESIGN = """
     ask_hold sign_off answer send_back review attempt call_back uphold close refuse_closing
     tell recur hold resume reopen withdraw urge order ask_coordination confer reply
     instruct tag exclude receive erase
+    waive_child send_back_child release_child rule_child_return rule_child_extension
+    copy uncopy
 """
 """Design §3's table, its paragraph on assignments, and §4's erasure."""
 

@@ -22,6 +22,7 @@ from ledger.people.actor import Actor, Seat, system
 # D duty officer of the jurisdiction     Hh handler or unit lead only
 # D! the same, 特急 and out of hours      R registrar until accepted      A registrar at any time
 # K closer  M manager  S supervisor, of the jurisdiction
+# P the unit that passed it on: nothing is here (tests/matrix/test_children.py)
 # client, firm, system: not persons      -: none of these (whoever was asked, in a later room)
 #
 # Choices where the design leaves room: a coordinator of the owning office may correct and
@@ -58,6 +59,13 @@ sign_for          | accepted assigned held      | H:offered
 contact           | accepted assigned held      | H:open
 progress          | accepted assigned held      | H:open
 pass_on           | assigned held               | H:offered,taken
+waive_child       | accepted assigned held      | P
+send_back_child   | accepted assigned held      | P
+release_child     | accepted assigned held      | P
+rule_child_return | assigned accepted           | P
+rule_child_extension | assigned accepted        | P
+copy              | open                        | C
+uncopy            | any                         | C
 ask_return        | assigned                    | H:offered,taken
 rule_return       | assigned accepted           | C
 ask_extension     | assigned                    | H:offered,taken
@@ -280,6 +288,7 @@ def facts(case: Case) -> Facts:
         # Every verb of the row may be asked for: the conditions beside the state hold.
         reached_limit=True,
         duty_unendorsed=True,
+        copied=True,
         asked=RETURN + EXTENSION,
     )
 

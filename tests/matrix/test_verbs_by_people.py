@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 
 from cast import PEOPLE, Cast
 from ledger.appeals import lifecycle
+from ledger.appeals.copying import Readers
 from ledger.appeals.lifecycle import ENDS, OPEN
 from ledger.appeals.models import Appeal
 from ledger.appeals.record import Refused
@@ -104,7 +105,34 @@ def doings(cast: Cast, master: str) -> dict[str, Doing]:
         unit = db.session.get_one(Unit, cast.units["section"])
         appeal.change_lead(unit, "属其职责", by=by, at=at)
 
+    def section(appeal: Appeal) -> int:
+        return next((a.id for a in appeal.assignments if a.part == "child"), 0)
+
+    def pass_on(appeal: Appeal, by: Actor, at: datetime) -> None:
+        appeal.pass_on([db.session.get_one(Unit, cast.units["section"])], by=by, at=at)
+
+    def copy(appeal: Appeal, by: Actor, at: datetime) -> None:
+        appeal.copy(Readers([db.session.get_one(Unit, cast.units["industry"])]), by=by, at=at)
+
+    def uncopy(appeal: Appeal, by: Actor, at: datetime) -> None:
+        standing = [one.id for one in appeal.copies if one.stands]
+        if not standing:
+            raise Refused(lifecycle.may("uncopy", appeal.facts(at), by).status, "没有抄送。")
+        appeal.uncopy(standing, "不需要", by=by, at=at)
+
     return {
+        "pass_on": pass_on,
+        "waive_child": lambda a, by, at: a.waive_child(section(a), "不需反馈", by=by, at=at),
+        "release_child": lambda a, by, at: a.release_child(section(a), "无关", by=by, at=at),
+        "send_back_child": lambda a, by, at: a.send_back_child(section(a), "缺照片", by=by, at=at),
+        "rule_child_return": lambda a, by, at: a.rule_child_return(
+            section(a), True, "", by=by, at=at
+        ),
+        "rule_child_extension": lambda a, by, at: a.rule_child_extension(
+            section(a), True, "", by=by, at=at
+        ),
+        "copy": copy,
+        "uncopy": uncopy,
         "add_assist": add_assist,
         "change_lead": change_lead,
         "release_assist": lambda a, by, at: a.release_assist(police(a), "无关", by=by, at=at),
@@ -180,7 +208,42 @@ def _appeals(cast: Cast) -> dict[str, str]:
     for turn, days in (("extension asked", 2), ("long extension asked", 6)):
         found[turn] = cast.reach("assigned")
         _extend(cast, found[turn], days)
+    found |= {turn: _passed_on(cast, turn) for turn in PASSED_ON}
+    number = found["copied"] = cast.reach("registered")
+
+    def copy(appeal: Appeal, at: datetime) -> None:
+        appeal.copy(Readers([cast.unit("police")]), by=cast.actor("zhou"), at=at)
+
+    cast.do(number, copy)
     return found
+
+
+PASSED_ON = ("passed on", "child answered", "child contested", "child asks for time")
+
+
+def _passed_on(cast: Cast, turn: str) -> str:
+    """The bureau leads, its section has it from the bureau."""
+    number = cast.reach("assigned")
+    with cast.app.app_context():
+        due = end_of(load_calendar().add_working_days(last_day(now()), 3))
+
+    def pass_on(appeal: Appeal, at: datetime) -> None:
+        appeal.pass_on([cast.unit("section")], due_at=due, by=cast.actor("chen"), at=at)
+
+    def ask(appeal: Appeal, at: datetime) -> None:
+        by = cast.actor("sun")
+        if turn == "child contested":
+            appeal.ask_return(_reason("return"), "不在职责内", by=by, at=at)
+            return
+        until = end_of(load_calendar().add_working_days(last_day(due), 2))
+        appeal.ask_extension(until, _reason("extension"), "会商", firm_told=True, by=by, at=at)
+
+    cast.do(number, pass_on)
+    if turn == "child answered":
+        cast.answer(number, by="sun")
+    elif turn != "passed on":
+        cast.do(number, ask)
+    return number
 
 
 ASSISTED = ("assist offered", "assist answered", "assist alone", "assist held")
