@@ -19,7 +19,7 @@ from ..people.actor import Actor
 from ..people.models import Unit
 from ..web import Text, Tick
 from . import act_forms as forms
-from . import asked, assist_acts, lifecycle, plates, reckoning, unit_choices
+from . import asked, assist_acts, lifecycle, plates, reckoning, sign_acts, sign_forms, unit_choices
 from .attachment_views import Taken, to_rows
 from .intake import CORRECTABLE
 from .leaf import Leaf
@@ -712,7 +712,11 @@ _ROWS: tuple[Act, ...] = (
     Act("answer", "办结反馈", ("answer",), forms.AnswerForm, _answer,
         offer=assist_acts.offer_answer, prefill=assist_acts.prefill_answer,
         depends=assist_acts.on_answer, warns=_warn_before_contact,
-        done="已提交反馈"),
+        about=sign_acts.about_answer, done="已提交反馈"),
+    Act("sign_off", "审签", ("sign_off",), sign_forms.SignOffForm, sign_acts.sign_off,
+        offer=assist_acts.offer_hand("sign_off"), depends=assist_acts.on_hand("sign_off"),
+        about=sign_acts.about, warns=sign_acts.warn, done="已审签",
+        hint="请先看过下列反馈内容和附件。同意的报送牵头办公室，对外即为本单位的意见。"),
     Act("rule_return", "退单裁定", ("rule_return",), forms.RuleReturnForm, _rule_return,
         offer=_offer_successors, depends=_on_successors, about=asked.about_return,
         warns=asked.warn_joint_study, done="已裁定退单",
@@ -808,6 +812,7 @@ _FIRST = frozenset(act.verbs[0] for act in _ROWS)
 
 NEXT = (
     "sign_for",
+    "sign_off",
     "rule_return",
     "rule_extension",
     "accept_and_assign",

@@ -476,8 +476,14 @@ def _unit(asker: Asker, seat: Seat) -> Making:
         ("退回重报", mine.with_(view="sent_back"), "yellow"),
         ("办理中", in_hand, ""),
     )
+    heads = any(s.unit_id == seat.unit_id for s in asker.actor.seats_as("unit_lead"))
+    to_sign_off = mine.with_(view="to_sign_off")
+    if heads:
+        tiles = (("待我审签", to_sign_off, "yellow"), *tiles)
     asker.count(*(filters for _, filters, _ in tiles))
     yield
+    if heads:
+        asker.read(to_sign_off, 5, acts=("sign_off",))
     first, then = ("sign_for",), ("answer", "progress")
     asker.read(to_sign, 5, acts=first)
     asker.read(in_hand, 10, acts=then)
@@ -491,6 +497,8 @@ def _unit(asker: Asker, seat: Seat) -> Making:
     asker.bring_forward(to_sign, signing, 5, first)
     asker.bring_forward(in_hand, handling, 10, then)
     blocks = []
+    if heads and asker.number(to_sign_off):
+        blocks.append(asker.block("to-sign-off", "待我审签", to_sign_off, wide=True))
     if asker.number(to_sign):
         blocks.append(
             asker.block(

@@ -38,11 +38,12 @@ VIEWS = {
     "at_unit": "本单位在办",
     "in_hand": "办理中",
     "sent_back": "退回重报",
+    "to_sign_off": "待审签",
 }
 """Lists of 我的待办, by whose turn it is: some depend on who asks, those of a unit on `unit_id`.
 What each means as SQL stands in turns.py."""
 
-UNIT_VIEWS = frozenset({"to_sign", "at_unit", "in_hand", "sent_back"})
+UNIT_VIEWS = frozenset({"to_sign", "at_unit", "in_hand", "sent_back", "to_sign_off"})
 
 
 @dataclass(frozen=True)

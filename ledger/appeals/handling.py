@@ -19,6 +19,7 @@ from .standing import ANSWERS
 
 if TYPE_CHECKING:
     from ..files.models import Attachment
+    from ..trail.act import Act
 
 RECEIPTS = ("收悉", "已收到", "收到")
 """A public reply that says no more than this is questioned (design §3, domain)."""
@@ -364,8 +365,6 @@ class Handling(Intake):
                 self._check_reply(public_reply)
             if assignment.handler_id is None:
                 self._sign(assignment, by, at, assignment.handler_name)
-            assignment.state = "answered"
-            assignment.answered_at = at
             assignment.answered_by_id = by.id
             assignment.outcome = outcome
             assignment.account = account
@@ -373,16 +372,56 @@ class Handling(Intake):
             assignment.evidence = evidence
             if files:
                 self.attachments.extend(files)
-            self.end_clocks(at, *ANSWERS, assignment=assignment)
-            self._stop(assignment, at)
-            if assignment.part != "lead":
-                return
-            self.state = "answered"
-            self.answered_at = at
-            self.outcome = outcome
-            self.account = account
-            self.public_reply = public_reply
-            self.start_clock("review", at, "反馈")
+            if self._is_to_be_signed(act, assignment, by):
+                self._put_to_head(assignment, files, at)
+            else:
+                self._deliver(assignment, at)
+
+    @staticmethod
+    def _is_to_be_signed(act: Act, assignment: Assignment, by: Actor) -> bool:
+        """Whether the head of the unit is to sign the answer first. What he answers himself is
+        signed, and goes out under his post."""
+        if not assignment.unit.needs_sign_off or act.on_behalf:
+            return False
+        heads = [s for s in by.seats_as("unit_lead") if s.unit_id == assignment.unit_id]
+        act.seat = next(iter(heads), act.seat)
+        return not heads
+
+    def _put_to_head(
+        self, assignment: Assignment, files: Iterable[Attachment], at: datetime
+    ) -> None:
+        """The answer waits for its signature, the clocks run on; the return that was asked for is
+        given up, an extension is not."""
+        if assignment.state == "contested":
+            for request in self.open_requests("return"):
+                if request.assignment_id == assignment.id:
+                    request.state = "lapsed"
+            self.end_clocks(at, "rule_return", ended_as="lapsed", assignment=assignment)
+        assignment.state = "signing"
+        assignment.drafted_at = at
+        assignment.signing_note = None
+        for file in files:
+            file.draft_of_id = assignment.id
+
+    def _deliver(self, assignment: Assignment, at: datetime) -> None:
+        """The answer that stands on the assignment reaches whoever handed off."""
+        if assignment.drafted_at is not None:
+            assignment.signing_note = None
+            for file in self.attachments:
+                if file.draft_of_id == assignment.id:
+                    file.draft_of_id = None
+        assignment.state = "answered"
+        assignment.answered_at = at
+        self.end_clocks(at, *ANSWERS, assignment=assignment)
+        self._stop(assignment, at)
+        if assignment.part != "lead":
+            return
+        self.state = "answered"
+        self.answered_at = at
+        self.outcome = assignment.outcome
+        self.account = assignment.account
+        self.public_reply = assignment.public_reply
+        self.start_clock("review", at, "反馈")
 
     @staticmethod
     def _check_reply(public_reply: str) -> None:

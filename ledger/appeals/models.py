@@ -20,6 +20,7 @@ from .parts import (
 )
 from .reckoning import Reckoning
 from .requesting import Requesting
+from .signing import Signing
 
 __all__ = ["Appeal", "Assignment", "Attachment", "Deadline", "ExternalOrder", "Request"]
 
@@ -35,7 +36,7 @@ def _few(name: str, where: str, *columns: str) -> Index:
     )
 
 
-class Appeal(Assisting, Requesting, Reckoning):
+class Appeal(Assisting, Requesting, Reckoning, Signing):
     """诉求. See record.py for its columns."""
 
     __tablename__ = "appeal"

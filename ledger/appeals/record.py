@@ -26,7 +26,7 @@ from ..people.models import Unit
 from ..trail.act import Act, Stream
 from ..trail.models import ERASED, Entry, next_serial
 from . import indexing, lifecycle, unit_sight
-from .lifecycle import BY_MANAGER, EXTENSION, FIRST_KEY, OPEN, RETURN, Verdict
+from .lifecycle import BY_MANAGER, EXTENSION, FIRST_KEY, OPEN, RETURN, SIGNING, Verdict
 from .parts import AppealPlate, Assignment, Deadline, FormerOwner
 from .standing import Standing
 
@@ -137,6 +137,10 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     account: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
     public_reply: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
     answered_directly: Mapped[bool] = mapped_column(Boolean, default=False)
+    on_time: Mapped[bool | None] = mapped_column(Boolean)
+    """Of the answer that review let pass: against its due time as it was extended."""
+    on_time_original: Mapped[bool | None] = mapped_column(Boolean)
+    """Against the due time that it would have had without an extension."""
 
     details_asked: Mapped[bool] = mapped_column(Boolean, default=False)
     details_question: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
@@ -170,8 +174,8 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
 
     joined_count: Mapped[int] = mapped_column(Integer, default=0, info=DERIVED)
     asked: Mapped[int | None] = mapped_column(Integer, info=DERIVED)
-    """What units have asked for and nobody has ruled on: a sum of lifecycle.RETURN, EXTENSION and
-    BY_MANAGER; None where nothing is."""
+    """What units have asked for and nobody has ruled on: a sum of lifecycle.RETURN, EXTENSION,
+    BY_MANAGER and SIGNING; None where nothing is."""
     version: Mapped[int] = mapped_column(Integer, default=0, info=DERIVED)
     head: Mapped[str | None] = mapped_column(String(128), info=DERIVED)
     head_at: Mapped[datetime | None] = mapped_column(info=DERIVED)
@@ -224,8 +228,10 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
             "due_stage": running.stage if running else "",
             **self._phone_indexes(),
         }
-        if "requests" in vars(self):  # else none was touched
-            derived["asked"] = self._asked() or None
+        signing = SIGNING if lead is not None and lead.state == "signing" else 0
+        # Where they are not loaded, none was touched.
+        if "requests" in vars(self) or signing != (self.asked or 0) & SIGNING:
+            derived["asked"] = self._asked() + signing or None
         if inspect(self).persistent:
             for name, value in derived.items():
                 setattr(self, name, value)

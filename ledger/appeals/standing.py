@@ -70,6 +70,14 @@ class Given:
         release_reason: Any
         returns: Any
         extensions: Any
+        answered_at: Any
+        drafted_at: Any
+
+    @property
+    def is_unsigned(self) -> bool:
+        """Whether the answer it bears was put to the head of the unit, who has not signed it."""
+        drafted, answered = self.drafted_at, self.answered_at
+        return drafted is not None and (answered is None or answered < drafted)
 
     @property
     def is_open(self) -> bool:

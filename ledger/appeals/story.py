@@ -23,6 +23,7 @@ from ..trail.replay import Rows, apply_body, read
 from .lifecycle import BY_CODE, STATES
 
 WITHHELD = "按规定不予显示"
+UNSIGNED = "承办单位负责人审签前不予显示"
 
 WITHDRAWALS: dict[str, str] = {"appellant": "诉求人撤回", "void": "登记作废"}
 
@@ -39,6 +40,7 @@ FIELDS: dict[str, str] = {
     "sent_back_for": "退回理由",
     "basis": "依据",
     "ruling": "裁定意见",
+    "signing_note": "退回意见",
 }
 """Columns that no correction sets, as the screen calls them."""
 
@@ -86,6 +88,7 @@ NOTES: dict[tuple[str, str], str] = {
     ("accept", "note"): "受理意见",
     ("close", "note"): "销号意见",
     ("endorse", "note"): "追认意见",
+    ("sign_off", "note"): "审签意见",
     ("set_due", "reason"): "核定理由",
     ("recompute", "reason"): "重算理由",
     ("send_back", "reason"): "退回理由",
@@ -214,6 +217,8 @@ class Reader:
     """How somebody was reached."""
     knows_identity: bool
     unit_name: Callable[[int], str] = str
+    unread: frozenset[int] = frozenset()
+    """Assignments whose answers he may not read before they are signed."""
 
     @cached_property
     def called(self) -> dict[str, str]:
@@ -228,14 +233,29 @@ class Reader:
 def tell(entries: Iterable[Ink], reader: Reader) -> list[Line]:
     """The lines of a stream, in its order."""
     rows: Rows = {}
-    lines = []
+    lines: list[Line] = []
+    drafts: dict[int | None, tuple[int, Line]] = {}
     for ink in entries:
         # Only acceptance tells what it changed from what it left as it was.
         before = dict(rows.get("appeal", {}).get("", {})) if ink.verb == "accept" else {}
         body = read(ink.form, ink.payload)
         apply_body(rows, body, {place: text.words for place, text in ink.texts.items()})
-        lines.append(_Teller(ink, body, rows, before, reader).line())
+        line = _Teller(ink, body, rows, before, reader).line()
+        if ink.assignment_id in reader.unread:
+            if "drafted_at" in _row(body.get("set", {}), "assignment"):
+                drafts[ink.assignment_id] = (len(lines), line)
+                line = _kept_back(line)
+            elif ink.verb == "sign_off" and not body.get("data", {}).get("sent"):
+                line = _kept_back(line)
+            elif ink.verb == "sign_off" and ink.assignment_id in drafts:
+                place, whole = drafts.pop(ink.assignment_id)
+                lines[place] = whole
+        lines.append(line)
     return lines
+
+
+def _kept_back(line: Line) -> Line:
+    return line._replace(told=(Told("内容", UNSIGNED, quiet=True),), more=())
 
 
 class _Teller:
@@ -350,7 +370,11 @@ class _Teller:
             self._asked_until()
         if verb == "recompute":
             self._recomputed()
-        if verb in ("answer", "sign_off"):
+        if verb == "sign_off":
+            self._say("审签", "同意报送" if data.get("sent") else "退回经办人")
+        if verb == "answer" and "drafted_at" in _row(self.set, "assignment"):
+            self._say("报送", "报本单位负责人审签")
+        if verb == "answer" or (verb == "sign_off" and data.get("sent")):
             self._say("办理结果", self.names.outcome_name(self._assignment("outcome")))
         if verb == "sign_for":
             self._say("经办人", self._assignment("handler_name"))

@@ -104,14 +104,23 @@ class CalendarDay(Base):
     year: Mapped[CalendarYear] = relationship(back_populates="days")
 
 
+FIRST_DAY = date(1970, 1, 1)
+"""Hours in force from this day on have been so from the beginning."""
+
+
 class OfficeHours(Base):
-    """One stretch of office time; a region without rows of its own has the ones of ''."""
+    """One stretch of office time; a region without rows of its own has the ones of ''.
+
+    Those of one region that take effect on the same day are one version. Once it is in force it
+    never changes: a correction is the next one.
+    """
 
     __tablename__ = "office_hours"
-    __table_args__ = (UniqueConstraint("region_code", "opens"),)
+    __table_args__ = (UniqueConstraint("region_code", "effective_on", "opens"),)
 
     id: Mapped[pk]
     region_code: Mapped[code] = mapped_column(default="")
+    effective_on: Mapped[date] = mapped_column(default=FIRST_DAY)
     opens: Mapped[time]
     """Shanghai wall clock."""
     closes: Mapped[time]
