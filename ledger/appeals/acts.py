@@ -19,7 +19,17 @@ from ..people.actor import Actor
 from ..people.models import Unit
 from ..web import Text, Tick
 from . import act_forms as forms
-from . import asked, assist_acts, lifecycle, plates, reckoning, sign_acts, sign_forms, unit_choices
+from . import (
+    asked,
+    assist_acts,
+    judging_acts,
+    lifecycle,
+    plates,
+    reckoning,
+    sign_acts,
+    sign_forms,
+    unit_choices,
+)
 from .attachment_views import Taken, to_rows
 from .intake import CORRECTABLE
 from .leaf import Leaf
@@ -792,6 +802,10 @@ _ROWS: tuple[Act, ...] = (
         offer=_offer_versions, depends=_on_its_words, done="已重算时限",
         hint="时限表或工作日历变化后，已经起算的时限不会自动改变；重算后新旧时限都留在办理记录中。"
         "由办公室核定、退回或恢复后续用的时限不重算，需要调整的请用“核定时限”。"),
+    Act("count_stated", "认可补录时间", ("count_stated",), judging_acts.CountStatedForm,
+        judging_acts.count_stated, offer=judging_acts.offer, prefill=judging_acts.prefill,
+        depends=judging_acts.on_stated, done="已认可补录时间",
+        hint="是否按期一般以登记时间为准；认可后以补录的发生时间为准，原登记时间留在办理记录中。"),
     Act("unmerge", "撤销合并", ("unmerge",), forms.ReasonForm, _by_reason("unmerge"),
         hint="原已解除的交办不恢复。"),
     Act("hold", "挂账跟踪", ("hold",), forms.HoldForm, _hold, prefill=_prefill_hold,

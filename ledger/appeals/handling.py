@@ -181,6 +181,8 @@ class Handling(Intake):
         self.start_clock("contact", at, "交办", assignment=assignment)
         self.start_clock("report", at, "交办", assignment=assignment)
         stage = "rework" if limit == "rework" else "answer"
+        if not self.rule(at)[1].spec(limit):
+            limit = "answer"
         if due_at is not None:
             shown = clocks.shown_end(due_at)
             why = f"由交办人核定，应于{shown}前办结。"
@@ -455,12 +457,13 @@ class Handling(Intake):
         with self.act("send_back", by=by, at=at, seen=seen) as act:
             act.data["reason"] = reason_code
             act.texts["reason"] = reason
+            self.end_clocks(at, "review")  # has been done
             act.assignment = self._back_to_lead(at, reason)
 
     def _back_to_lead(self, at: datetime, reason: str) -> Assignment | None:
         """Assigned again under the same lead; accepted where there is none to go back to."""
         self._forget_call()
-        self.told_at = None  # the firm hears the next answer anew
+        self._forget_answer()
         self.lapse_clocks(at)
         lead = self.lead
         if lead is None or not lead.unit.active:
@@ -482,9 +485,9 @@ class Handling(Intake):
             stage = "answer" if assignment.part == "lead" else "assist"
             self.start_clock(stage, at, "退回", assignment=assignment)
             return
-        due = clocks.due_after_send_back(
-            was.ended_at or at, was.due_at, at, was.spec, load_calendar()
-        )
+        answered, calendar = was.ended_at or at, load_calendar()
+        due = clocks.due_after_send_back(answered, was.due_at, at, was.spec, calendar)
+        first = clocks.due_after_send_back(answered, was.original_due_at, at, was.spec, calendar)
         deadline = self.start_clock(
             was.stage,
             at,
@@ -495,7 +498,7 @@ class Handling(Intake):
             spec=was.spec,
         )
         if deadline is not None:
-            deadline.original_due_at = was.original_due_at
+            deadline.original_due_at = first.at
 
     def _last_answer_clock(self, assignment: Assignment) -> Deadline | None:
         clocks_ = [
@@ -574,8 +577,12 @@ class Handling(Intake):
         for old in [d for d in self.deadlines if d.ended_as == "paused"]:
             old.ended_as = "resumed"
             if old.assignment is not None and _is_done(old.stage, old.assignment):
+                if old.assignment.is_open:
+                    old.ended_as = "met"  # while the clock stood still
                 continue
-            due = clocks.due_after_hold(old.ended_at or at, old.due_at, at, old.spec, calendar)
+            held = old.ended_at or at
+            due = clocks.due_after_hold(held, old.due_at, at, old.spec, calendar)
+            first = clocks.due_after_hold(held, old.original_due_at, at, old.spec, calendar)
             again = self.start_clock(
                 old.stage,
                 at,
@@ -586,7 +593,7 @@ class Handling(Intake):
                 spec=old.spec,
             )
             if again is not None:
-                again.original_due_at = old.original_due_at
+                again.original_due_at = first.at
 
     def _leave_closed_unit(self, at: datetime) -> None:
         """Accepted instead, where the lead's unit was closed while the appeal was held."""

@@ -239,7 +239,8 @@ VERBS: tuple[Verb, ...] = (
          "不予受理的情形，以及已告知诉求人"),
     Verb("set_due", "核定时限", OPEN, SAME, COORDINATOR, "新的应办结时间和理由"),
     Verb("recompute", "重算时限", OPEN, SAME, COORDINATOR, "采用的时限、日历版本和理由"),
-    Verb("count_stated", "认可补录时间", OPEN, SAME, COORDINATOR, "认可的记录和理由"),
+    Verb("count_stated", "认可补录时间", OPEN, SAME, COORDINATOR,
+         "认可的记录和理由；认可后，该记录是否按期以补录的发生时间为准"),
     Verb("merge", "合并", OPEN, ("merged",), COORDINATOR,
          "同一诉求主体、同一事项的在办主件（主体不同的请使用“并案办理”）"),
     Verb("unmerge", "撤销合并", _states("merged"), ("accepted", "registered"), COORDINATOR,
@@ -430,6 +431,8 @@ class Facts:
     held_from: str = ""
     asked: int = 0
     """What waits for a ruling: a sum of RETURN, EXTENSION, BY_MANAGER and SIGNING."""
+    none_stated: bool = False
+    """No entry tells of an earlier time that could be accepted."""
 
 
 @dataclass(frozen=True)
@@ -635,6 +638,8 @@ def _not_now(verb: Verb, facts: Facts) -> str:
         return "没有待裁定的退单申请。"
     if verb.code == "rule_extension" and not facts.asked & EXTENSION:
         return "没有待审批的延期申请。"
+    if verb.code == "count_stated" and facts.none_stated:
+        return "没有可以认可的补录时间：只有补录的、且关系到时限的办理记录才需要认可。"
     return ""
 
 

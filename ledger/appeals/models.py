@@ -10,6 +10,7 @@ from ..files.models import Attachment
 from ..firms.models import Firm
 from ..people.models import Unit
 from .assisting import Assisting
+from .judging import Judging
 from .parts import (
     AppealPlate,
     Assignment,
@@ -36,7 +37,7 @@ def _few(name: str, where: str, *columns: str) -> Index:
     )
 
 
-class Appeal(Assisting, Requesting, Reckoning, Signing):
+class Appeal(Assisting, Requesting, Reckoning, Signing, Judging):
     """诉求. See record.py for its columns."""
 
     __tablename__ = "appeal"

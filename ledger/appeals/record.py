@@ -186,6 +186,8 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     due_spec: Mapped[str] = mapped_column(String(20), default="", info=DERIVED)
     due_stage: Mapped[code] = mapped_column(default="", info=DERIVED)
 
+    _stated_at: datetime | None = None
+    """When what is being done happened by its actor's word."""
     _index_due = False
     _sight_due = False
 
@@ -389,6 +391,7 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
             if happened_at < at - timedelta(hours=hours):
                 raise Invalid("happened_at", f"发生时间最多补录到{hours}小时前")
             happened_at = min(happened_at, at)
+        self._stated_at = happened_at
         act = Act(
             self,
             verb,
@@ -461,6 +464,8 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     ) -> None:
         for deadline in self.running(*stages, assignment=assignment):
             deadline.end(at, ended_as)
+            if self._stated_at is not None and ended_as == "met":
+                deadline.stated_at, deadline.stated_seq = self._stated_at, (self.version or 0) + 1
 
     def lapse_clocks(self, at: datetime, assignments: Iterable[Assignment] | None = None) -> None:
         """All clocks end unmet: the appeal ended, or these assignments did."""

@@ -91,6 +91,7 @@ NOTES: dict[tuple[str, str], str] = {
     ("sign_off", "note"): "审签意见",
     ("set_due", "reason"): "核定理由",
     ("recompute", "reason"): "重算理由",
+    ("count_stated", "reason"): "认可理由",
     ("send_back", "reason"): "退回理由",
     ("send_back_assist", "reason"): "退回理由",
     ("withdraw", "told"): "诉求人表示",
@@ -370,6 +371,8 @@ class _Teller:
             self._asked_until()
         if verb == "recompute":
             self._recomputed()
+        if verb == "count_stated":
+            self._counted()
         if verb == "sign_off":
             self._say("审签", "同意报送" if data.get("sent") else "退回经办人")
         if verb == "answer" and "drafted_at" in _row(self.set, "assignment"):
@@ -389,6 +392,8 @@ class _Teller:
         review_on = appeal.get("hold_review_on")
         if review_on:
             self._say("下次复核", str(review_on))
+        if "on_time" in appeal:
+            self._say("按期反馈", _in_time(self.rows["appeal"][""]))
         if verb == "review" and appeal.get("call_exempt"):
             self._say("回访", "免回访（咨询件未抽中）")
         if verb == "call_back" and appeal.get("undetermined"):
@@ -492,6 +497,18 @@ class _Teller:
                 label = f"{STAGES.get(one['stage'], one['stage'])}时限"
                 self.told.append(Told(label, shown_end(due), old=shown_end(was)))
 
+    def _counted(self) -> None:
+        """The entry whose time was accepted, and what that makes of each clock that it ended."""
+        kind = BY_CODE.get(str(self.data.get("verb")))
+        done = f"（{kind.done}）" if kind is not None else ""
+        self._say("认可记录", f"第{self.data.get('entry')}号{done}")
+        for one in self.data.get("clocks", ()):
+            was, now, due = (_moment(one.get(name)) for name in ("was", "now", "due"))
+            if was is not None and now is not None and due is not None:
+                label = f"{STAGES.get(one['stage'], one['stage'])}时间"
+                held = "按期" if now <= due else "超期"
+                self.told.append(Told(label, f"{shown(now)}（{held}）", old=shown(was)))
+
     # -- words -----------------------------------------------------------------------------
 
     def _corrections(self) -> None:
@@ -576,6 +593,16 @@ def _words(text: Text | None) -> str:
     if text is None:
         return ""
     return mask(text.words) if text.personal and not text.erased else text.words
+
+
+def _in_time(appeal: Mapping[str, Any]) -> str:
+    """'' where nothing was judged."""
+    in_time, originally = appeal.get("on_time"), appeal.get("on_time_original")
+    if in_time is None:
+        return ""
+    if in_time and originally is False:
+        return "按期（按延期后的时限；超过原时限）"
+    return "按期" if in_time else "超期"
 
 
 def _row(changed: Mapping[str, Any], table: str) -> dict[str, Any]:
