@@ -478,12 +478,12 @@ def _unit(asker: Asker, seat: Seat) -> Making:
     )
     heads = any(s.unit_id == seat.unit_id for s in asker.actor.seats_as("unit_lead"))
     to_sign_off = mine.with_(view="to_sign_off")
-    if heads:
-        tiles = (("待我审签", to_sign_off, "yellow"), *tiles)
-    asker.count(*(filters for _, filters, _ in tiles))
+    asker.count(*(filters for _, filters, _ in tiles), *([to_sign_off] if heads else []))
     yield
     if heads:
         asker.read(to_sign_off, 5, acts=("sign_off",))
+    if heads and (directory().units[seat.unit_id].needs_sign_off or asker.number(to_sign_off)):
+        tiles = (("待我审签", to_sign_off, "yellow"), *tiles)
     first, then = ("sign_for",), ("answer", "progress")
     asker.read(to_sign, 5, acts=first)
     asker.read(in_hand, 10, acts=then)

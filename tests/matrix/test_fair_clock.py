@@ -40,7 +40,7 @@ def judged(cast: Cast, number: str) -> tuple[bool | None, bool | None]:
 
 def sound(cast: Cast, number: str) -> None:
     with cast.app.app_context():
-        assert [p.sentence for p in check_appeal(db.engine, number)] == []
+        assert list(check_appeal(db.engine, number)) == []
 
 
 def test_the_answer_that_passes_is_judged_and_none_that_was_late_is_forgiven(cast: Cast) -> None:
