@@ -124,6 +124,19 @@ def hours_versions(regions: Sequence[str]) -> list[HoursVersion]:
     return HoursVersion.of(rows)
 
 
+def drop_hours(version: HoursVersion) -> None:
+    """What stands for its region and day goes: another is put in its place."""
+    rows = db.session.scalars(
+        select(OfficeHours).where(
+            OfficeHours.region_code == version.region_code,
+            OfficeHours.effective_on == version.effective_on,
+        )
+    )
+    for row in rows:
+        db.session.delete(row)
+    db.session.flush()
+
+
 def with_hours(calendar: Calendar, region: str, versions: Iterable[HoursVersion]) -> Calendar:
     """The calendar with a region's hours by their days: its own from the first that it has on,
     those of the region above before."""
