@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from .catalogue.lay import lay as lay_catalogue
 from .db import config, db
-from .deadlines.lay import lay_calendar, lay_limits
+from .deadlines.lay import lay_calendar, lay_hours, lay_limits
 from .people.actor import system
 from .people.models import Unit
 from .people.regions import region_name
@@ -27,6 +27,8 @@ def lay(at: datetime) -> None:
     by = system("系统安装")
     for year in lay_calendar():
         publish(f"calendar/{year.year_number}", "publish", year.describe(), by=by, at=at)
+    for hours in lay_hours():
+        publish(hours.stream, "publish", hours.describe(), by=by, at=at)
     version = lay_limits(at)
     if version is not None:
         publish(f"limits/{version.id}", "publish", version.describe(), by=by, at=at)

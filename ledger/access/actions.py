@@ -25,6 +25,7 @@ LABELS: Final[dict[str, str]] = {
     "roster_imported": "导入单位和人员名册",
     "limits_published": "发布时限版本",
     "calendar_changed": "修改工作日历",
+    "hours_published": "发布工作时间",
     "file_imported": "导入文件",
     "conflict_settled": "处理导入冲突",
     "phone_read": "查看电话",

@@ -21,7 +21,7 @@ from ..people.actor import Actor
 from ..trail.act import StaleForm
 from ..trail.models import Entry
 from ..web import is_htmx, see_other, wants_fragment
-from . import acts
+from . import acts, signing
 from .act_forms import ActForm
 from .acts import BY_URL, Act, Doing, Drawing
 from .assist_acts import hand
@@ -255,7 +255,7 @@ def _refused(
         at,
         form=form,
         refusal=f"{refused.reason}{NO_LONGER if _has_words(form) else ''}",
-        changes=_told(appeal, since),
+        changes=_told(appeal, actor, since),
         taken=taken,
         gives_back=_has_words(form),
     )
@@ -268,7 +268,7 @@ def _stale(
     """409: what changed is shown, and the form may be sent again as it stands."""
     at = now()
     appeal = read(number, actor, at)
-    changes = _told(appeal, _since(appeal, form))
+    changes = _told(appeal, actor, _since(appeal, form))
     verdict = acts.may(act, appeal, appeal.facts(at), actor, hand(form))
     form.seen.data = str(appeal.version)
     shown = panel(
@@ -293,10 +293,10 @@ def _since(appeal: Leaf, form: ActForm) -> list[Entry]:
     return entries[-1:] if seen is None else [entry for entry in entries if entry.seq > seen]
 
 
-def _told(appeal: Leaf, since: Sequence[Entry]) -> list[str]:
+def _told(appeal: Leaf, actor: Actor, since: Sequence[Entry]) -> list[str]:
     """Who did what and when, in sentences."""
     wanted = {entry.seq for entry in since}
-    lines = trail(appeal, catalogue())
+    lines = trail(appeal, catalogue(), signing.unread(appeal, actor))
     return [line.sentence for line in lines if line.seq in wanted]
 
 

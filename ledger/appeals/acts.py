@@ -24,9 +24,12 @@ from . import (
     asked,
     assist_acts,
     copy_acts,
+    judging_acts,
     lifecycle,
     plates,
     reckoning,
+    sign_acts,
+    sign_forms,
     sub_unit_acts,
     sub_unit_forms,
     unit_choices,
@@ -333,6 +336,10 @@ def _warn_before_contact(drawing: Drawing) -> Sequence[str]:
     if mine is None or mine.contacted_at is not None:
         return ()
     return ("尚未记录联系企业的情况，请先联系企业并登记“联系企业”。",)
+
+
+def _about_answer(drawing: Drawing) -> Sequence[str]:
+    return [*sign_acts.about_answer(drawing), *sub_unit_acts.tell_answers(drawing)]
 
 
 def _offer_review(form: Any, drawing: Drawing) -> None:
@@ -752,9 +759,13 @@ _ROWS: tuple[Act, ...] = (
         offer=assist_acts.offer_hand("progress"), depends=assist_acts.on_hand("progress"),
         done="已提交阶段反馈", fold=frozenset({"happened_at"})),
     Act("answer", "办结反馈", ("answer",), forms.AnswerForm, _answer,
-        offer=assist_acts.offer_answer, prefill=sub_unit_acts.prefill_answer,
-        depends=sub_unit_acts.on_answer, about=sub_unit_acts.tell_answers,
-        warns=_warn_before_contact, done="已提交反馈"),
+         offer=assist_acts.offer_answer, prefill=sub_unit_acts.prefill_answer,
+         depends=sub_unit_acts.on_answer, about=_about_answer,
+         warns=_warn_before_contact, done="已提交反馈"),
+    Act("sign_off", "审签", ("sign_off",), sign_forms.SignOffForm, sign_acts.sign_off,
+         offer=assist_acts.offer_hand("sign_off"), depends=assist_acts.on_hand("sign_off"),
+         about=sign_acts.about, warns=sign_acts.warn, done="已审签",
+         hint="请先看过下列反馈内容和附件。同意的报送牵头办公室，对外即为本单位的意见。"),
     Act("rule_child_return", "下级退单裁定", ("rule_child_return",),
         sub_unit_forms.RuleChildReturnForm, sub_unit_acts.rule_child_return,
         offer=sub_unit_acts.offer_children_of("rule_child_return"),
@@ -865,6 +876,10 @@ _ROWS: tuple[Act, ...] = (
         offer=_offer_versions, depends=_on_its_words, done="已重算时限",
         hint="时限表或工作日历变化后，已经起算的时限不会自动改变；重算后新旧时限都留在办理记录中。"
         "由办公室核定、退回或恢复后续用的时限不重算，需要调整的请用“核定时限”。"),
+    Act("count_stated", "认可补录时间", ("count_stated",), judging_acts.CountStatedForm,
+        judging_acts.count_stated, offer=judging_acts.offer, prefill=judging_acts.prefill,
+        depends=judging_acts.on_stated, done="已认可补录时间",
+        hint="是否按期一般以登记时间为准；认可后以补录的发生时间为准，原登记时间留在办理记录中。"),
     Act("unmerge", "撤销合并", ("unmerge",), forms.ReasonForm, _by_reason("unmerge"),
         hint="原已解除的交办不恢复。"),
     Act("hold", "挂账跟踪", ("hold",), forms.HoldForm, _hold, prefill=_prefill_hold,
@@ -885,6 +900,7 @@ _FIRST = frozenset(act.verbs[0] for act in _ROWS)
 
 NEXT = (
     "sign_for",
+    "sign_off",
     "rule_return",
     "rule_extension",
     "rule_child_return",

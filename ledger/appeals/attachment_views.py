@@ -33,6 +33,7 @@ from ..files.views import download_response
 from ..people.acting import current_actor
 from ..people.actor import Actor
 from ..web import Files, NotFound, clean_text
+from . import signing
 from .pages import blueprint
 from .queries import find
 
@@ -197,6 +198,8 @@ def attachment(number: str, attachment_id: int) -> Response:
     actor = current_actor()
     appeal = find(number, actor, now())
     found = next((a for a in appeal.attachments if a.id == attachment_id), None) if appeal else None
+    if found is not None and found.draft_of_id in signing.unread(appeal, actor):
+        found = None
     if found is None:
         raise NotFound
     response = download_response(found)

@@ -13,6 +13,7 @@ from .handling import Handling
 from .intake import _known_reason
 from .parts import Assignment
 from .record import Invalid
+from .standing import judged
 
 WAYS: dict[str, str] = {
     "phone": "电话",
@@ -46,6 +47,7 @@ class Closing(Handling):
         with self.act("review", by=by, at=at, seen=seen) as act:
             act.texts["note"] = note
             self.end_clocks(at, "review")
+            self._judge()
             if public_reply is not None and public_reply.strip():
                 self.public_reply = public_reply
             if outcome is not None and outcome.holds:
@@ -60,6 +62,12 @@ class Closing(Handling):
                 return
             self.state = "reviewed"
             self.start_clock("call_back", at, "审核")
+
+    def _judge(self) -> None:
+        """Whether the answer that passes came in time."""
+        lead = self.lead
+        own = [] if lead is None else [d for d in self.deadlines if d.assignment is lead]
+        self.on_time, self.on_time_original = judged(own)
 
     def attempt(
         self,
@@ -141,7 +149,7 @@ class Closing(Handling):
         """重办: a new assignment to the lead, in a new round, with the rework limit."""
         lead = self.lead
         self._forget_call()  # the result stands in the entry; the new round starts without one
-        self.told_at = None  # and the firm hears the next answer anew
+        self._forget_answer()
         self.round += 1
         self.reworks += 1
         self.lapse_clocks(at)
@@ -220,6 +228,7 @@ class Closing(Handling):
             raise Invalid("reason", "请填写不予销号的理由")
         with self.act("refuse_closing", by=by, at=at, seen=seen) as act:
             act.texts["reason"] = reason
+            self.end_clocks(at, "close")  # has been decided
             if to == "assigned":
                 act.assignment = self._rework(by, at, reason)
                 return
@@ -270,7 +279,7 @@ class Closing(Handling):
             self.closer_in_unit = False
             self.recurred_at = None
             self.lead_unit_id = None
-            self.told_at = None
+            self._forget_answer()
             self.start_clock("assign", at, "撤销销号")
 
     def erase(self, places: dict[int, list[str]], basis: str, *, by: Actor, at: datetime) -> None:

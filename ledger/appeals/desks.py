@@ -481,10 +481,18 @@ def _unit(asker: Asker, seat: Seat) -> Making:
         ("应报未报", mine.with_(view="owes_report"), "red"),
         ("办理中", in_hand, ""),
     )
+    heads = any(s.unit_id == seat.unit_id for s in asker.actor.seats_as("unit_lead"))
+    to_sign_off = mine.with_(view="to_sign_off")
     to_rule = mine.with_(view="rule_below")
-    asker.count(*(filters for _, filters, _ in tiles), to_rule)
+    asker.count(
+        *(filters for _, filters, _ in tiles), to_rule, *([to_sign_off] if heads else [])
+    )
     yield
     asker.read(to_rule, 5, acts=RULINGS_BELOW)
+    if heads:
+        asker.read(to_sign_off, 5, acts=("sign_off",))
+    if heads and (directory().units[seat.unit_id].needs_sign_off or asker.number(to_sign_off)):
+        tiles = (("待我审签", to_sign_off, "yellow"), *tiles)
     first, then = ("sign_for",), ("answer", "progress")
     asker.read(to_sign, 5, acts=first)
     asker.read(in_hand, 10, acts=then)
@@ -501,6 +509,8 @@ def _unit(asker: Asker, seat: Seat) -> Making:
     if asker.number(to_rule):
         title = "待裁定（下级退单、延期）"
         blocks.append(_rulings(asker, "to-rule", title, to_rule, RULINGS_BELOW))
+    if heads and asker.number(to_sign_off):
+        blocks.append(asker.block("to-sign-off", "待我审签", to_sign_off, wide=True))
     if asker.number(to_sign):
         blocks.append(
             asker.block(

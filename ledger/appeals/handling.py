@@ -21,6 +21,7 @@ from .standing import ANSWERS
 
 if TYPE_CHECKING:
     from ..files.models import Attachment
+    from ..trail.act import Act
 
 RECEIPTS = ("收悉", "已收到", "收到")
 """A public reply that says no more than this is questioned (design §3, domain)."""
@@ -205,6 +206,8 @@ class Handling(Reporting):
         self.start_clock("contact", at, "交办", assignment=assignment)
         self._await_report(assignment, at, "交办")
         stage = "rework" if limit == "rework" else "answer"
+        if not self.rule(at)[1].spec(limit):
+            limit = "answer"
         if due_at is not None:
             shown = clocks.shown_end(due_at)
             why = f"由交办人核定，应于{shown}前办结。"
@@ -390,8 +393,6 @@ class Handling(Reporting):
                 self._check_reply(public_reply)
             if assignment.handler_id is None:
                 self._sign(assignment, by, at, assignment.handler_name)
-            assignment.state = "answered"
-            assignment.answered_at = at
             assignment.answered_by_id = by.id
             assignment.outcome = outcome
             assignment.account = account
@@ -399,16 +400,56 @@ class Handling(Reporting):
             assignment.evidence = evidence
             if files:
                 self.attachments.extend(files)
-            self.end_clocks(at, *ANSWERS, assignment=assignment)
-            self._stop(assignment, at)
-            if assignment.part != "lead":
-                return
-            self.state = "answered"
-            self.answered_at = at
-            self.outcome = outcome
-            self.account = account
-            self.public_reply = public_reply
-            self.start_clock("review", at, "反馈")
+            if self._is_to_be_signed(act, assignment, by):
+                self._put_to_head(assignment, files, at)
+            else:
+                self._deliver(assignment, at)
+
+    @staticmethod
+    def _is_to_be_signed(act: Act, assignment: Assignment, by: Actor) -> bool:
+        """Whether the head of the unit is to sign the answer first. What he answers himself is
+        signed, and goes out under his post."""
+        if not assignment.unit.needs_sign_off or act.on_behalf:
+            return False
+        heads = [s for s in by.seats_as("unit_lead") if s.unit_id == assignment.unit_id]
+        act.seat = next(iter(heads), act.seat)
+        return not heads
+
+    def _put_to_head(
+        self, assignment: Assignment, files: Iterable[Attachment], at: datetime
+    ) -> None:
+        """The answer waits for its signature, the clocks run on; the return that was asked for is
+        given up, an extension is not."""
+        if assignment.state == "contested":
+            for request in self.open_requests("return"):
+                if request.assignment_id == assignment.id:
+                    request.state = "lapsed"
+            self.end_clocks(at, "rule_return", ended_as="lapsed", assignment=assignment)
+        assignment.state = "signing"
+        assignment.drafted_at = at
+        assignment.signing_note = None
+        for file in files:
+            file.draft_of_id = assignment.id
+
+    def _deliver(self, assignment: Assignment, at: datetime) -> None:
+        """The answer that stands on the assignment reaches whoever handed off."""
+        if assignment.drafted_at is not None:
+            assignment.signing_note = None
+            for file in self.attachments:
+                if file.draft_of_id == assignment.id:
+                    file.draft_of_id = None
+        assignment.state = "answered"
+        assignment.answered_at = at
+        self.end_clocks(at, *ANSWERS, assignment=assignment)
+        self._stop(assignment, at)
+        if assignment.part != "lead":
+            return
+        self.state = "answered"
+        self.answered_at = at
+        self.outcome = assignment.outcome
+        self.account = assignment.account
+        self.public_reply = assignment.public_reply
+        self.start_clock("review", at, "反馈")
 
     @staticmethod
     def _check_reply(public_reply: str) -> None:
@@ -442,12 +483,13 @@ class Handling(Reporting):
         with self.act("send_back", by=by, at=at, seen=seen) as act:
             act.data["reason"] = reason_code
             act.texts["reason"] = reason
+            self.end_clocks(at, "review")  # has been done
             act.assignment = self._back_to_lead(at, reason)
 
     def _back_to_lead(self, at: datetime, reason: str) -> Assignment | None:
         """Assigned again under the same lead; accepted where there is none to go back to."""
         self._forget_call()
-        self.told_at = None  # the firm hears the next answer anew
+        self._forget_answer()
         self.lapse_clocks(at)
         lead = self.lead
         if lead is None or not lead.unit.active:
@@ -470,9 +512,9 @@ class Handling(Reporting):
             stage = "answer" if assignment.part == "lead" else assignment.part
             self.start_clock(stage, at, "退回", assignment=assignment)
             return
-        due = clocks.due_after_send_back(
-            was.ended_at or at, was.due_at, at, was.spec, load_calendar()
-        )
+        answered, calendar = was.ended_at or at, load_calendar()
+        due = clocks.due_after_send_back(answered, was.due_at, at, was.spec, calendar)
+        first = clocks.due_after_send_back(answered, was.original_due_at, at, was.spec, calendar)
         deadline = self.start_clock(
             was.stage,
             at,
@@ -483,7 +525,7 @@ class Handling(Reporting):
             spec=was.spec,
         )
         if deadline is not None:
-            deadline.original_due_at = was.original_due_at
+            deadline.original_due_at = first.at
 
     def _last_answer_clock(self, assignment: Assignment) -> Deadline | None:
         clocks_ = [
@@ -562,8 +604,12 @@ class Handling(Reporting):
         for old in [d for d in self.deadlines if d.ended_as == "paused"]:
             old.ended_as = "resumed"
             if old.assignment is not None and _is_done(old.stage, old.assignment):
+                if old.assignment.is_open:
+                    old.ended_as = "met"  # while the clock stood still
                 continue
-            due = clocks.due_after_hold(old.ended_at or at, old.due_at, at, old.spec, calendar)
+            held = old.ended_at or at
+            due = clocks.due_after_hold(held, old.due_at, at, old.spec, calendar)
+            first = clocks.due_after_hold(held, old.original_due_at, at, old.spec, calendar)
             again = self.start_clock(
                 old.stage,
                 at,
@@ -574,7 +620,7 @@ class Handling(Reporting):
                 spec=old.spec,
             )
             if again is not None:
-                again.original_due_at = old.original_due_at
+                again.original_due_at = first.at
 
     def _keep_within(self, given: Assignment, at: datetime) -> None:
         """What was passed on from it is due no later than it is itself."""

@@ -405,7 +405,7 @@ class Intake(AppealRecord):
             self.master_id = None
             self.ended_at = None
             self._forget_call()
-            self.told_at = None
+            self._forget_answer()
             if self.accepted_at is None:
                 self.state = "registered"
                 self.start_clock("accept", at, "撤销合并")
@@ -463,6 +463,12 @@ class Intake(AppealRecord):
         self.contacted = None
         self.attempts = 0
         self.attempt_half_days = ""
+
+    def _forget_answer(self) -> None:
+        """Another will be given: the firm hears it anew, and it is judged anew."""
+        self.told_at = None
+        self.on_time = None
+        self.on_time_original = None
 
     def _release_all(self, at: datetime, reason: str) -> None:
         """Open assignments are released, open requests lapse."""

@@ -61,6 +61,9 @@ class Handing(Given):
         public_reply: str
         evidence: str
         sent_back_for: str
+        answered_by_id: int | None
+        drafted_at: datetime | None
+        signing_note: str | None
         released_at: datetime | None
         parent_id: int | None
         rhythm: str
@@ -91,6 +94,8 @@ class Clock(Running):
         sentence: str
         provisional: bool
         ended_as: str
+        stated_at: datetime | None
+        stated_seq: int | None
 
     def __init__(self, row: Iterable[Any], held: Mapping[int, Handing]) -> None:
         self.__dict__.update(zip(_DEADLINE_KEYS, row, strict=True))
@@ -263,7 +268,7 @@ class Leaf(Standing[Handing, Clock]):
 
     @cached_property
     def attachments(self) -> Sequence[Any]:
-        """id, name, caption, size and uploaded_at of each."""
+        """id, name, caption, size, uploaded_at and draft_of_id of each."""
         if not self.has_files:
             return ()
         return self._rows(_FILES)
@@ -416,6 +421,7 @@ _ASSIGNMENTS = (
                 "signed_at", "deemed", "handler_name", "contacted_at", "planned_at", "answered_at",
                 "outcome", "account", "public_reply", "evidence", "sent_back_for", "released_at",
                 "release_reason", "returns", "extensions", "parent_id", "rhythm", "progress_at",
+                "answered_by_id", "drafted_at", "signing_note",
             )
         ),
         type_coerce(_given.handler_phone, Text).label("sealed_handler_phone"),
@@ -430,7 +436,8 @@ _DEADLINES = (
             _deadline[name]
             for name in (
                 "id", "assignment_id", "stage", "spec", "started_at", "due_at", "original_due_at",
-                "warn_at", "sentence", "provisional", "ended_at", "ended_as",
+                "warn_at", "sentence", "provisional", "ended_at", "ended_as", "stated_at",
+                "stated_seq",
             )
         )
     )
@@ -463,7 +470,9 @@ _COPIES = (
     .order_by(_copy.id)
 )
 _FILES = (
-    select(_file.id, _file.name, _file.caption, _file.size, _file.uploaded_at)
+    select(
+        _file.id, _file.name, _file.caption, _file.size, _file.uploaded_at, _file.draft_of_id
+    )
     .where(_file.appeal_id == bindparam("of"))
     .order_by(_file.id)
 )

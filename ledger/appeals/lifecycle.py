@@ -67,6 +67,9 @@ RETURN, EXTENSION, BY_MANAGER = 1, 2, 4
 """What a unit has asked for and nobody has ruled on: a sum of these. BY_MANAGER: the extension is
 so long that a manager rules on it."""
 
+SIGNING = 8
+"""Beside these: the lead's answer waits for the head of its unit to sign it."""
+
 
 def label(
     state: str,
@@ -80,6 +83,8 @@ def label(
     if state == "assigned":
         if asked & RETURN:
             return ASSIGNMENT_STATES["contested"]
+        if asked & SIGNING:
+            return ASSIGNMENT_STATES["signing"]
         if not signed:
             return "待签收"
         return "重办中" if round_no > 1 else "办理中"
@@ -240,7 +245,8 @@ VERBS: tuple[Verb, ...] = (
          "不予受理的情形，以及已告知诉求人"),
     Verb("set_due", "核定时限", OPEN, SAME, COORDINATOR, "新的应办结时间和理由"),
     Verb("recompute", "重算时限", OPEN, SAME, COORDINATOR, "采用的时限、日历版本和理由"),
-    Verb("count_stated", "认可补录时间", OPEN, SAME, COORDINATOR, "认可的记录和理由"),
+    Verb("count_stated", "认可补录时间", OPEN, SAME, COORDINATOR,
+         "认可的记录和理由；认可后，该记录是否按期以补录的发生时间为准"),
     Verb("merge", "合并", OPEN, ("merged",), COORDINATOR,
          "同一诉求主体、同一事项的在办主件（主体不同的请使用“并案办理”）"),
     Verb("unmerge", "撤销合并", _states("merged"), ("accepted", "registered"), COORDINATOR,
@@ -308,9 +314,11 @@ VERBS: tuple[Verb, ...] = (
          limit="申请次日起1个工作日内审批"),
     Verb("ask_hold", "申请挂账", _states("assigned"), SAME, HANDLERS, "理由、建议的复核日期",
          assignment=_states("offered", "taken")),
-    Verb("sign_off", "审签", _states("assigned"), ("answered", "same"),
-         (_who("unit_lead", "handling"),), "同意报送，或退回经办人",
-         assignment=_states("signing")),
+    Verb("sign_off", "审签", _states("assigned", "accepted"), ("answered", "same"),
+         (_who("unit_lead", "handling"),),
+         "本单位设为反馈须经审签的：同意报送，或退回经办人并写明意见；负责人本人反馈的不再审签",
+         assignment=_states("signing"), stays=_states("accepted"),
+         limit="办结时限内报送，审签时间计入本单位时限"),
     Verb("answer", "办结反馈", _states("assigned", "accepted"), ("answered", "same"), HANDLERS,
          "办理结果、内部办理情况、对企业的答复，以及该结果要求的佐证；反馈即视为签收。协办单位"
          "均已反馈或免予反馈后，主办单位方可办结反馈；转办给下级的，下级均已反馈或免予反馈后方可"
@@ -450,7 +458,9 @@ class Facts:
     held_from: str = ""
     copied: bool = False
     asked: int = 0
-    """What waits for a ruling: a sum of RETURN, EXTENSION and BY_MANAGER."""
+    """What waits for a ruling: a sum of RETURN, EXTENSION, BY_MANAGER and SIGNING."""
+    none_stated: bool = False
+    """No entry tells of an earlier time that could be accepted."""
 
 
 @dataclass(frozen=True)
@@ -510,7 +520,7 @@ def may(
             late = f"本单位的交办件现为“{state}”，不能{verb.label}。"
             continue
         if code == "answer" and assignment.part == "lead":
-            waits_for = _no_last_word(facts)
+            waits_for = no_last_word(facts)
             if waits_for:
                 late = waits_for
                 continue
@@ -536,7 +546,7 @@ NOTHING = {
 }
 
 
-def _no_last_word(facts: Facts) -> str:
+def no_last_word(facts: Facts) -> str:
     """Why the lead cannot answer finally yet; '' where it can."""
     if facts.state != "assigned":
         return f"诉求现为“{STATES[facts.state]}”，主办单位不能办结反馈。"
@@ -694,6 +704,8 @@ def _not_now(verb: Verb, facts: Facts) -> str:
         return "没有待裁定的退单申请。"
     if verb.code == "rule_extension" and not facts.asked & EXTENSION:
         return "没有待审批的延期申请。"
+    if verb.code == "count_stated" and facts.none_stated:
+        return "没有可以认可的补录时间：只有补录的、且关系到时限的办理记录才需要认可。"
     return ""
 
 

@@ -216,6 +216,7 @@ NEXT = (
     "accept",
     "assign",
     "sign_for",
+    "sign_off",
     "answer",
     "review",
     "uphold",

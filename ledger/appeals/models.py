@@ -10,6 +10,7 @@ from ..files.models import Attachment
 from ..firms.models import Firm
 from ..people.models import Unit
 from .assisting import Assisting
+from .judging import Judging
 from .parts import (
     AppealPlate,
     Assignment,
@@ -21,6 +22,7 @@ from .parts import (
 )
 from .passing import Passing
 from .reckoning import Reckoning
+from .signing import Signing
 
 __all__ = ["Appeal", "Assignment", "Attachment", "Deadline", "ExternalOrder", "Request"]
 
@@ -36,7 +38,7 @@ def _few(name: str, where: str, *columns: str) -> Index:
     )
 
 
-class Appeal(Assisting, Passing, Reckoning):
+class Appeal(Assisting, Passing, Reckoning, Signing, Judging):
     """诉求. See record.py for its columns."""
 
     __tablename__ = "appeal"

@@ -68,6 +68,10 @@ class Assignment(Given, Trailed, Base):
     account: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
     public_reply: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
     evidence: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
+    drafted_at: Mapped[datetime | None]
+    """When an answer was last put to the head of the unit to sign."""
+    signing_note: Mapped[str | None] = mapped_column(Text, info=COMMITTED)
+    """Why he returned it."""
     sent_back_at: Mapped[datetime | None]
     sent_back_for: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
     released_at: Mapped[datetime | None]
@@ -106,6 +110,11 @@ class Deadline(Running, Trailed, Base):
     ended_at: Mapped[datetime | None]
     ended_as: Mapped[code] = mapped_column(default="")  # met, lapsed, paused, resumed, extended
     left_seconds: Mapped[int | None] = mapped_column(Integer)
+    stated_at: Mapped[datetime | None]
+    """When what ended it happened by the actor's word, where that was before it was recorded:
+    counts once the office accepts it."""
+    stated_seq: Mapped[int | None] = mapped_column(Integer)
+    """The entry that says so."""
 
     appeal: Mapped[Appeal] = relationship(back_populates="deadlines")
     assignment: Mapped[Assignment | None] = relationship()

@@ -501,7 +501,8 @@ def facts_of(rows: Iterable[Row[Any]], at: datetime) -> dict[int, Facts]:
     """The facts of listed rows, by the appeals' ids, in three SELECTs for all of them.
 
     As AppealRecord.facts, but for the hotlines' source systems, which only machines are asked, and
-    for what can no longer be asked for: no list offers a unit to return or extend.
+    for what can no longer be asked for: no list offers a unit to return or extend, nor the office
+    to accept a stated time.
     """
     wanted = list(rows)
     if not wanted:

@@ -26,7 +26,7 @@ from ..people.models import Unit
 from ..trail.act import Act, Stream
 from ..trail.models import ERASED, Entry, next_serial
 from . import indexing, lifecycle, unit_sight
-from .lifecycle import BY_MANAGER, EXTENSION, FIRST_KEY, OPEN, RETURN, Verdict
+from .lifecycle import BY_MANAGER, EXTENSION, FIRST_KEY, OPEN, RETURN, SIGNING, Verdict
 from .parts import AppealPlate, Assignment, Copy, Deadline, FormerOwner
 from .standing import Standing
 
@@ -137,6 +137,10 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     account: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
     public_reply: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
     answered_directly: Mapped[bool] = mapped_column(Boolean, default=False)
+    on_time: Mapped[bool | None] = mapped_column(Boolean)
+    """Of the answer that review let pass: against its due time as it was extended."""
+    on_time_original: Mapped[bool | None] = mapped_column(Boolean)
+    """Against the due time that it would have had without an extension."""
 
     details_asked: Mapped[bool] = mapped_column(Boolean, default=False)
     details_question: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
@@ -170,8 +174,8 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
 
     joined_count: Mapped[int] = mapped_column(Integer, default=0, info=DERIVED)
     asked: Mapped[int | None] = mapped_column(Integer, info=DERIVED)
-    """What units have asked for and nobody has ruled on: a sum of lifecycle.RETURN, EXTENSION and
-    BY_MANAGER; None where nothing is."""
+    """What units have asked for and nobody has ruled on: a sum of lifecycle.RETURN, EXTENSION,
+    BY_MANAGER and SIGNING; None where nothing is."""
     asked_below: Mapped[int | None] = mapped_column(Integer, info=DERIVED)
     """The same of what sub-units have asked of the units that passed it on to them."""
     report_due_at: Mapped[datetime | None] = mapped_column(info=DERIVED)
@@ -187,6 +191,8 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     due_spec: Mapped[str] = mapped_column(String(20), default="", info=DERIVED)
     due_stage: Mapped[code] = mapped_column(default="", info=DERIVED)
 
+    _stated_at: datetime | None = None
+    """When what is being done happened by its actor's word."""
     _index_due = False
     _sight_due = False
 
@@ -231,9 +237,12 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
             "report_due_at": min((d.due_at for d in self.running("report")), default=None),
             **self._phone_indexes(),
         }
-        if "requests" in vars(self):  # else none was touched
+        signing = SIGNING if lead is not None and lead.state == "signing" else 0
+        # Where they are not loaded, none was touched.
+        if "requests" in vars(self) or signing != (self.asked or 0) & SIGNING:
             of_office, below = self._asked()
-            derived["asked"], derived["asked_below"] = of_office or None, below or None
+            derived["asked"] = of_office + signing or None
+            derived["asked_below"] = below or None
         if "copies" in vars(self):
             derived["copied"] = any(copy.stands for copy in self.copies)
         if inspect(self).persistent:
@@ -399,6 +408,7 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
             if happened_at < at - timedelta(hours=hours):
                 raise Invalid("happened_at", f"发生时间最多补录到{hours}小时前")
             happened_at = min(happened_at, at)
+        self._stated_at = happened_at
         act = Act(
             self,
             verb,
@@ -471,6 +481,8 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     ) -> None:
         for deadline in self.running(*stages, assignment=assignment):
             deadline.end(at, ended_as)
+            if self._stated_at is not None and ended_as == "met":
+                deadline.stated_at, deadline.stated_seq = self._stated_at, (self.version or 0) + 1
 
     def lapse_clocks(self, at: datetime, assignments: Iterable[Assignment] | None = None) -> None:
         """All clocks end unmet: the appeal ended, or these assignments did."""

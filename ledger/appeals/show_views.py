@@ -31,7 +31,18 @@ from ..people.directory import directory
 from ..people.regions import region_name
 from ..trail.models import ERASED
 from ..web import NotFound, Refused, wants_fragment
-from . import acts, asked, cells, copy_acts, holding, lifecycle, show_queries, story
+from . import (
+    acts,
+    asked,
+    cells,
+    copy_acts,
+    holding,
+    lifecycle,
+    show_queries,
+    sign_acts,
+    signing,
+    story,
+)
 from . import leaf as leaves
 from .act_forms import ActForm, RevealForm
 from .acts import ACTS, Act, Drawing
@@ -316,12 +327,13 @@ def article(
         "phones": phones,
         "reveal_form": reveal_form or _reveal_form(phones),
         "reveal_asked": reveal_form is not None,
-        "assignments": _assignments(appeal, clocks_told, book),
+        "assignments": _assignments(appeal, actor, clocks_told, book),
+        "files": signing.files_of(appeal, actor),
         "holders": _holders(appeal, at),
         "copied_to": copy_acts.told(appeal),
         "clocks": _clocks(appeal, clocks_told),
         "calling": _calling(appeal, book, names),
-        "trail": _hole("trail") if said_later else _drawn_trail(appeal, book),
+        "trail": _hole("trail") if said_later else _drawn_trail(appeal, actor, book),
         "masters": around.masters,
         "merged": around.merged,
         "opened": opened,
@@ -329,7 +341,7 @@ def article(
         "first": first,
         "keep": kept,
         "barred": _barred(appeal, facts, actor, at),
-        "waiting": _waiting(appeal, facts, actor),
+        "waiting": _waiting(appeal, facts, actor) or sign_acts.waiting(appeal, facts, actor, at),
         "said": said,
     }
 
@@ -399,7 +411,7 @@ def drawn_article(appeal: Leaf, actor: Actor, at: datetime) -> Drawn:
     found = appeal.keep("articles", key, lambda: _article(appeal, actor, at, around))
     said: dict[str, str] = _times(appeal, found.due_sentence, found.limits, at)
     said["token"] = generate_csrf()
-    said["trail"] = _drawn_trail(appeal, book)
+    said["trail"] = _drawn_trail(appeal, actor, book)
     if found.opened is not None:
         said["body"] = _kept_body(found.opened, found.like, Drawing(appeal, actor, at))
     parts = found.parts.copy()
@@ -670,6 +682,8 @@ class Handed(NamedTuple):
     report: Clock | None
     """The next report that is due."""
     asked: Sequence[asked.Asked]
+    tells: bool
+    """Whether its answer is there to be read."""
 
 
 RELEASES = {
@@ -684,7 +698,9 @@ RELEASES = {
 }
 
 
-def _assignments(appeal: Leaf, told: Mapping[int, Clock], book: Catalogue) -> list[Handed]:
+def _assignments(
+    appeal: Leaf, actor: Actor, told: Mapping[int, Clock], book: Catalogue
+) -> list[Handed]:
     """The lead first, then the assists; what is released, or of an earlier round, comes last and
     is folded away."""
 
@@ -698,6 +714,7 @@ def _assignments(appeal: Leaf, told: Mapping[int, Clock], book: Catalogue) -> li
     if any(row.parent_id is not None for row in rows):
         rows = _as_tree(rows, is_past)
     requests = asked.told(appeal, book)
+    kept_back = signing.unread(appeal, actor)
     handed = []
     for row in rows:
         mine = [d for d in appeal.deadlines if d.assignment_id == row.id and d.stage in ANSWERS]
@@ -724,6 +741,7 @@ def _assignments(appeal: Leaf, told: Mapping[int, Clock], book: Catalogue) -> li
                 outcome=book.outcome_name(row.outcome) if row.outcome else "",
                 is_past=is_past(row),
                 asked=requests.get(row.id, ()),
+                tells=signing.tells_answer(row, kept_back),
             )
         )
     return handed
@@ -800,11 +818,12 @@ def _calling(appeal: Leaf, book: Catalogue, names: dict[int | None, str]) -> lis
 # -- the trail ---------------------------------------------------------------------------------
 
 
-def _drawn_trail(appeal: Leaf, book: Catalogue) -> Drawn:
+def _drawn_trail(appeal: Leaf, actor: Actor, book: Catalogue) -> Drawn:
     oldest_first = request.args.get("order") == "oldest"
+    unread = signing.unread(appeal, actor)
 
     def draw() -> tuple[Drawn, bool]:
-        told = trail(appeal, book)
+        told = trail(appeal, book, unread)
         html = render_template(
             "appeals/show/_trail.html",
             lines=told if oldest_first else told[::-1],
@@ -814,11 +833,12 @@ def _drawn_trail(appeal: Leaf, book: Catalogue) -> Drawn:
         )
         return Drawn(html), True
 
-    return appeal.keep("trails", (oldest_first, directory().mark, book.mark), draw)
+    return appeal.keep("trails", (oldest_first, unread, directory().mark, book.mark), draw)
 
 
-def trail(appeal: Leaf, book: Catalogue) -> list[story.Line]:
-    """Its lines, first to last, as far as the reader may know."""
+def trail(appeal: Leaf, book: Catalogue, unread: frozenset[int]) -> list[story.Line]:
+    """Its lines, first to last, as far as the reader may know; but for answers `unread` that are
+    not signed."""
     units = {given.unit_id: given.unit.name for given in appeal.assignments}
     reader = story.Reader(
         names=book,
@@ -826,6 +846,7 @@ def trail(appeal: Leaf, book: Catalogue) -> list[story.Line]:
         ways=WAYS,
         knows_identity=appeal.knows,
         unit_name=lambda unit_id: units.get(unit_id, ""),
+        unread=unread,
     )
     return story.tell((_ink(entry, texts, appeal.knows) for entry, texts in appeal.entries), reader)
 

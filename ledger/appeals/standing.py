@@ -75,6 +75,14 @@ class Given:
         progress_at: Any
         returns: Any
         extensions: Any
+        answered_at: Any
+        drafted_at: Any
+
+    @property
+    def is_unsigned(self) -> bool:
+        """Whether the answer it bears was put to the head of the unit, who has not signed it."""
+        drafted, answered = self.drafted_at, self.answered_at
+        return drafted is not None and (answered is None or answered < drafted)
 
     @property
     def is_open(self) -> bool:
@@ -242,6 +250,7 @@ class Standing(Generic[A, D]):
             held_from=self.held_from,
             copied=bool(self.copied),
             asked=self.asked or 0,
+            none_stated=not any(map(is_stated, self.deadlines)),
         )
 
     def _held(self, given: A, at: datetime) -> Held:
@@ -449,6 +458,26 @@ class Standing(Generic[A, D]):
             lead = self.lead
             running = [d for d in running if d.assignment is lead]
         return min(running, key=lambda d: d.due_at, default=None)
+
+
+def is_stated(clock: Any) -> bool:
+    """Whether it ended earlier by somebody's word than the office has accepted until now."""
+    stated, ended = clock.stated_at, clock.ended_at
+    if stated is None or ended is None or clock.ended_as != "met":
+        return False
+    return bool(max(stated, clock.started_at) < ended)
+
+
+def judged(clocks_: Iterable[Any]) -> tuple[bool | None, bool | None]:
+    """Whether the answers in which these clocks of one assignment ended were in time: as it was
+    extended, and without an extension. None, None where no clock ran."""
+    met = [c for c in clocks_ if c.stage in ANSWERS and c.ended_as == "met"]
+    if not met:
+        return None, None
+    return (
+        all(c.ended_at <= c.due_at for c in met),
+        all(c.ended_at <= c.original_due_at for c in met),
+    )
 
 
 def is_off_hours(at: datetime) -> bool:

@@ -24,6 +24,7 @@ from ..trail.replay import Rows, apply_body, read
 from .lifecycle import BY_CODE, STATES
 
 WITHHELD = "按规定不予显示"
+UNSIGNED = "承办单位负责人审签前不予显示"
 
 WITHDRAWALS: dict[str, str] = {"appellant": "诉求人撤回", "void": "登记作废"}
 
@@ -40,6 +41,7 @@ FIELDS: dict[str, str] = {
     "sent_back_for": "退回理由",
     "basis": "依据",
     "ruling": "裁定意见",
+    "signing_note": "退回意见",
 }
 """Columns that no correction sets, as the screen calls them."""
 
@@ -87,8 +89,10 @@ NOTES: dict[tuple[str, str], str] = {
     ("accept", "note"): "受理意见",
     ("close", "note"): "销号意见",
     ("endorse", "note"): "追认意见",
+    ("sign_off", "note"): "审签意见",
     ("set_due", "reason"): "核定理由",
     ("recompute", "reason"): "重算理由",
+    ("count_stated", "reason"): "认可理由",
     ("send_back", "reason"): "退回理由",
     ("send_back_assist", "reason"): "退回理由",
     ("withdraw", "told"): "诉求人表示",
@@ -233,6 +237,8 @@ class Reader:
     """How somebody was reached."""
     knows_identity: bool
     unit_name: Callable[[int], str] = str
+    unread: frozenset[int] = frozenset()
+    """Assignments whose answers he may not read before they are signed."""
 
     @cached_property
     def called(self) -> dict[str, str]:
@@ -247,14 +253,29 @@ class Reader:
 def tell(entries: Iterable[Ink], reader: Reader) -> list[Line]:
     """The lines of a stream, in its order."""
     rows: Rows = {}
-    lines = []
+    lines: list[Line] = []
+    drafts: dict[int | None, tuple[int, Line]] = {}
     for ink in entries:
         # Only acceptance tells what it changed from what it left as it was.
         before = dict(rows.get("appeal", {}).get("", {})) if ink.verb == "accept" else {}
         body = read(ink.form, ink.payload)
         apply_body(rows, body, {place: text.words for place, text in ink.texts.items()})
-        lines.append(_Teller(ink, body, rows, before, reader).line())
+        line = _Teller(ink, body, rows, before, reader).line()
+        if ink.assignment_id in reader.unread:
+            if "drafted_at" in _row(body.get("set", {}), "assignment"):
+                drafts[ink.assignment_id] = (len(lines), line)
+                line = _kept_back(line)
+            elif ink.verb == "sign_off" and not body.get("data", {}).get("sent"):
+                line = _kept_back(line)
+            elif ink.verb == "sign_off" and ink.assignment_id in drafts:
+                place, whole = drafts.pop(ink.assignment_id)
+                lines[place] = whole
+        lines.append(line)
     return lines
+
+
+def _kept_back(line: Line) -> Line:
+    return line._replace(told=(Told("内容", UNSIGNED, quiet=True),), more=())
 
 
 class _Teller:
@@ -385,7 +406,13 @@ class _Teller:
             self._asked_until()
         if verb == "recompute":
             self._recomputed()
-        if verb in ("answer", "sign_off"):
+        if verb == "count_stated":
+            self._counted()
+        if verb == "sign_off":
+            self._say("审签", "同意报送" if data.get("sent") else "退回经办人")
+        if verb == "answer" and "drafted_at" in _row(self.set, "assignment"):
+            self._say("报送", "报本单位负责人审签")
+        if verb == "answer" or (verb == "sign_off" and data.get("sent")):
             self._say("办理结果", self.names.outcome_name(self._assignment("outcome")))
         if verb == "sign_for":
             self._say("经办人", self._assignment("handler_name"))
@@ -400,6 +427,8 @@ class _Teller:
         review_on = appeal.get("hold_review_on")
         if review_on:
             self._say("下次复核", str(review_on))
+        if "on_time" in appeal:
+            self._say("按期反馈", _in_time(self.rows["appeal"][""]))
         if verb == "review" and appeal.get("call_exempt"):
             self._say("回访", "免回访（咨询件未抽中）")
         if verb == "call_back" and appeal.get("undetermined"):
@@ -510,6 +539,18 @@ class _Teller:
                 label = f"{STAGES.get(one['stage'], one['stage'])}时限"
                 self.told.append(Told(label, shown_end(due), old=shown_end(was)))
 
+    def _counted(self) -> None:
+        """The entry whose time was accepted, and what that makes of each clock that it ended."""
+        kind = BY_CODE.get(str(self.data.get("verb")))
+        done = f"（{kind.done}）" if kind is not None else ""
+        self._say("认可记录", f"第{self.data.get('entry')}号{done}")
+        for one in self.data.get("clocks", ()):
+            was, now, due = (_moment(one.get(name)) for name in ("was", "now", "due"))
+            if was is not None and now is not None and due is not None:
+                label = f"{STAGES.get(one['stage'], one['stage'])}时间"
+                held = "按期" if now <= due else "超期"
+                self.told.append(Told(label, f"{shown(now)}（{held}）", old=shown(was)))
+
     # -- words -----------------------------------------------------------------------------
 
     def _corrections(self) -> None:
@@ -594,6 +635,16 @@ def _words(text: Text | None) -> str:
     if text is None:
         return ""
     return mask(text.words) if text.personal and not text.erased else text.words
+
+
+def _in_time(appeal: Mapping[str, Any]) -> str:
+    """'' where nothing was judged."""
+    in_time, originally = appeal.get("on_time"), appeal.get("on_time_original")
+    if in_time is None:
+        return ""
+    if in_time and originally is False:
+        return "按期（按延期后的时限；超过原时限）"
+    return "按期" if in_time else "超期"
 
 
 def _row(changed: Mapping[str, Any], table: str) -> dict[str, Any]:

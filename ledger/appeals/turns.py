@@ -22,7 +22,15 @@ from ..people.actor import Actor, Seat
 from ..trail.models import Entry
 from . import unit_sight
 from .filters import UNIT_VIEWS, Filters
-from .lifecycle import BY_CODE, BY_MANAGER, EXTENSION, FIRST_KEY, OPEN_ASSIGNMENT, RETURN
+from .lifecycle import (
+    BY_CODE,
+    BY_MANAGER,
+    EXTENSION,
+    FIRST_KEY,
+    OPEN_ASSIGNMENT,
+    RETURN,
+    SIGNING,
+)
 from .models import Appeal, Assignment
 from .parts import Request, UnitSight
 from .sight import sight_of
@@ -32,8 +40,11 @@ Condition = ColumnElement[bool]
 LONG_AGO = datetime(1990, 1, 1, tzinfo=UTC)
 """Compared with instead of IS NOT NULL, which SQLite does not look up in an index."""
 
-OFFICE_RULES = (RETURN, EXTENSION, RETURN + EXTENSION, RETURN + EXTENSION + BY_MANAGER)
-MANAGER_RULES = (EXTENSION + BY_MANAGER, RETURN + EXTENSION + BY_MANAGER)
+_ASKED = tuple(
+    n for n in range(SIGNING * 2) if n & EXTENSION or (n & RETURN and not n & BY_MANAGER)
+)
+OFFICE_RULES = tuple(n for n in _ASKED if n & RETURN or not n & BY_MANAGER)
+MANAGER_RULES = tuple(n for n in _ASKED if n & BY_MANAGER)
 RULABLE = tuple(sorted(BY_CODE["rule_return"].frm))
 """What is asked of each, and the states in which it can be ruled on."""
 
@@ -330,6 +341,7 @@ _DUTIES = {
     "at_unit": unit_sight.AT_UNIT,
     "in_hand": unit_sight.IN_HAND,
     "sent_back": unit_sight.SENT_BACK,
+    "to_sign_off": unit_sight.TO_SIGN_OFF,
 }
 
 _TURNS: dict[str, Callable[[Filters, Actor, datetime], Condition]] = {

@@ -37,13 +37,17 @@ from .parts import Assignment, Copy, Deadline, UnitSight
 if TYPE_CHECKING:
     from .record import AppealRecord
 
-SIGN, HAND, AGAIN = 1, 2, 4
-"""What a unit has to do: to sign for it, to handle it, to answer it anew."""
+SIGN, HAND, AGAIN, SIGN_OFF = 1, 2, 4, 8
+"""What a unit has to do: to sign for it, to handle it, to answer it anew, to sign its answer."""
 
-TO_SIGN = (SIGN, SIGN + HAND, SIGN + HAND + AGAIN)
-IN_HAND = (HAND, SIGN + HAND, HAND + AGAIN, SIGN + HAND + AGAIN)
-SENT_BACK = (HAND + AGAIN, SIGN + HAND + AGAIN)
-AT_UNIT = (SIGN, *IN_HAND)
+_EVER = (SIGN, *(n for n in range(SIGN_OFF * 2) if n & HAND))
+"""What comes together: to answer anew, and to sign the answer, only what is in hand."""
+
+TO_SIGN = tuple(n for n in _EVER if n & SIGN)
+IN_HAND = tuple(n for n in _EVER if n & HAND)
+SENT_BACK = tuple(n for n in _EVER if n & AGAIN)
+TO_SIGN_OFF = tuple(n for n in _EVER if n & SIGN_OFF)
+AT_UNIT = _EVER
 
 ACTIVE = ("accepted", "assigned", "held")
 """States in which a unit has something to do; accepted, where assists run on after a recall."""
@@ -140,7 +144,8 @@ def _duty(given: Assignment) -> int:
         return SIGN
     if given.state not in HANDLED:
         return 0
-    return HAND if given.sent_back_at is None else HAND + AGAIN
+    duty = HAND if given.sent_back_at is None else HAND + AGAIN
+    return duty + SIGN_OFF if given.state == "signing" else duty
 
 
 @cache
@@ -206,6 +211,7 @@ def _handed(*which: ColumnElement[bool]) -> Select[Any]:
                 any_of(and_(active, Assignment.state == "offered"), SIGN)
                 + any_of(handled, HAND)
                 + any_of(and_(handled, Assignment.sent_back_at.is_not(None)), AGAIN)
+                + any_of(and_(active, Assignment.state == "signing"), SIGN_OFF)
             ).label("duty"),
             func.min(case((active, Deadline.due_at))).label("owes_report_at"),
         )

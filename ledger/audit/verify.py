@@ -1,4 +1,5 @@
-"""The commands `ledger verify` and `ledger erase`; and the streams of calendar and limits.
+"""The commands `ledger verify` and `ledger erase`; and the streams of calendar, hours and
+limits.
 
 `verify` reads only and may run while the ledger is in use.
 """
@@ -8,18 +9,19 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import click
 from flask.cli import with_appcontext
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from ..appeals import replay
 from ..db import db, keyring
-from ..deadlines.models import CalendarYear, LimitVersion
+from ..deadlines.models import CalendarYear, HoursVersion, LimitVersion, OfficeHours
 from ..trail.canonical import plain
 from ..trail.check import Head, Later, Problem, Report, Told, check_ledger, register
 
@@ -112,7 +114,43 @@ class Limits(_Published):
         return {**version.describe(), "caps": {cap.name: cap.amount for cap in version.caps}}
 
 
-for _keeper in (Calendars(), Limits()):
+class Hours(_Published):
+    """Streams hours/<day>, and hours/<day>/<region> for a region's own. A version is known by the
+    first of its rows."""
+
+    prefix = "hours/"
+    title = "工作时间"
+
+    def heads(self, connection: Connection, after: int, size: int) -> list[Head]:
+        first = func.min(OfficeHours.id)
+        rows = connection.execute(
+            select(first, OfficeHours.region_code, OfficeHours.effective_on)
+            .group_by(OfficeHours.region_code, OfficeHours.effective_on)
+            .having(first > after)
+            .order_by(first)
+            .limit(size)
+        )
+        return [Head(key, self._stream(region, day)) for key, region, day in rows]
+
+    def _stream(self, region: str, day: date) -> str:
+        return HoursVersion(region, day, ()).stream
+
+    def with_rows(self, connection: Connection, streams: Sequence[str]) -> set[str]:
+        rows = connection.execute(select(OfficeHours.region_code, OfficeHours.effective_on))
+        return {self._stream(region, day) for region, day in rows} & set(streams)
+
+    def described(self, session: Session, key: int) -> dict[str, Any]:
+        one = session.get_one(OfficeHours, key)
+        rows = session.scalars(
+            select(OfficeHours).where(
+                OfficeHours.region_code == one.region_code,
+                OfficeHours.effective_on == one.effective_on,
+            )
+        )
+        return HoursVersion.of(rows)[0].describe()
+
+
+for _keeper in (Calendars(), Limits(), Hours()):
     register(_keeper)
 
 

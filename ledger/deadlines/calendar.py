@@ -21,6 +21,18 @@ DEFAULT_HOURS: Hours = ((time(8, 30), time(12, 0)), (time(14, 30), time(18, 0)))
 DAY = timedelta(days=1)
 
 
+def check_hours(hours: Hours) -> None:
+    """Raises ValueError for hours that nobody can work."""
+    previous = -1
+    for opens, closes in hours:
+        start, end = _minute(opens), _minute(closes) or 24 * 60
+        if not previous < start < end:
+            raise ValueError("office hours must follow one another")
+        previous = end
+    if not hours:
+        raise ValueError("an office needs hours")
+
+
 def local_day(at: datetime) -> date:
     """The Shanghai date of an instant. Refuses a datetime without its zone."""
     if at.tzinfo is None:
@@ -58,16 +70,21 @@ class Calendar:
     """The years whose arrangement is known. Days of other years are a guess."""
     hours: Hours = DEFAULT_HOURS
     """Opening and closing, Shanghai wall clock, in order; closing at 00:00 means 24:00."""
+    later: tuple[tuple[date, Hours], ...] = ()
+    """Hours that take the place of the former from a day on, in the order of their days."""
 
     def __post_init__(self) -> None:
-        previous = -1
-        for opens, closes in self.hours:
-            start, end = _minute(opens), _minute(closes) or 24 * 60
-            if not previous < start < end:
-                raise ValueError("office hours must follow one another")
-            previous = end
-        if not self.hours:
-            raise ValueError("an office needs hours")
+        check_hours(self.hours)
+        for _, hours in self.later:
+            check_hours(hours)
+
+    def hours_on(self, day: date) -> Hours:
+        """The hours in force on a day, should it be worked."""
+        found = self.hours
+        for since, hours in self.later:
+            if since <= day:
+                found = hours
+        return found
 
     def is_working(self, day: date) -> bool:
         named = self.exceptions.get(day)
@@ -116,7 +133,7 @@ class Calendar:
             return []
         return [
             (at_clock(day, opens), at_clock(day, closes) if closes != time() else end_of(day))
-            for opens, closes in self.hours
+            for opens, closes in self.hours_on(day)
         ]
 
     def add_working_hours(self, start: datetime, amount: timedelta) -> datetime:

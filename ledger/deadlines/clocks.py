@@ -24,7 +24,7 @@ from typing import Final, Literal
 
 from ledger.config import SHANGHAI
 
-from .calendar import DAY, Calendar, at_clock, end_of, last_day, local_day, start_of
+from .calendar import DAY, Calendar, Hours, at_clock, end_of, last_day, local_day, start_of
 
 Unit = Literal["m", "h", "wh", "wd", "today"]
 Light = Literal["normal", "yellow", "red"]
@@ -201,7 +201,7 @@ def _due(start: datetime, spec: str, calendar: Calendar, event: str) -> Due | No
     if limit.unit == "wh":
         # At 16:00:59 two hours would just miss closing time, and the sentence could not say why.
         at = calendar.add_working_hours(_minute(start), limit.length)
-        why = f"{since}起{limit.words}（工作时间{_hours_in_words(calendar)}）"
+        why = f"{since}起{limit.words}（工作时间{_hours_over(calendar, day, last_day(at))}）"
         return _explained(at, why, calendar, day)
     if limit.unit == "wd":
         at = end_of(calendar.add_working_days(day, limit.amount))
@@ -457,8 +457,18 @@ def _hours(span: timedelta) -> str:
     return f"{minutes}分" if minutes else "不足1分钟"
 
 
-def _hours_in_words(calendar: Calendar) -> str:
+def hours_in_words(hours: Hours) -> str:
+    """08:30—12:00、14:30—18:00."""
     return "、".join(
         f"{opens:%H:%M}—{'24:00' if closes == time() else format(closes, '%H:%M')}"
-        for opens, closes in calendar.hours
+        for opens, closes in hours
     )
+
+
+def _hours_over(calendar: Calendar, first: date, last: date) -> str:
+    """The hours that count from one day to another."""
+    said = [hours_in_words(calendar.hours_on(first))]
+    for since, hours in calendar.later:
+        if first < since <= last:
+            said.append(f"{since:%Y-%m-%d}起{hours_in_words(hours)}")
+    return "，".join(said)

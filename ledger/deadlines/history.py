@@ -20,7 +20,7 @@ from ledger.trail.models import Entry
 from ledger.trail.publish import publish
 
 from .clocks import shown
-from .models import CalendarYear, LimitVersion
+from .models import CalendarYear, HoursVersion, LimitVersion
 from .telling import Described
 
 Differ = Callable[[Described | None, Described], list[str]]
@@ -66,7 +66,7 @@ def told(streams: Sequence[str], differ: Differ, after: int = 0) -> list[Publish
     for row in rows:
         data: dict[str, Any] = json.loads(row.payload)["data"]
         # A year begins with nothing; a new table, with the one that it was made from.
-        before = last.get(row.stream, latest if "rules" in data else None)
+        before = last.get(row.stream, None if "year" in data else latest)
         last[row.stream] = latest = data
         if row.id > after:
             post = f"（{row.post_unit} {label(row.post_role)}）" if row.post_role else ""
@@ -90,7 +90,9 @@ def _year(data: Described) -> str:
     return f"{data['year']}年工作日历" + (f"（{region}）" if region else "")
 
 
-def append(row: LimitVersion | CalendarYear, *, at: datetime, reason: str = "") -> None:
+def append(
+    row: LimitVersion | CalendarYear | HoursVersion, *, at: datetime, reason: str = ""
+) -> None:
     """The entry that says how the row stands now, by whoever is signed in; and the access log."""
     actor = current_actor()
     seat = next(iter(actor.seats_as("system_admin")), None)
@@ -99,5 +101,7 @@ def append(row: LimitVersion | CalendarYear, *, at: datetime, reason: str = "") 
     publish(row.stream, "publish", row.describe(), by=actor, at=at, seat=seat, texts=texts)
     if isinstance(row, LimitVersion):
         record("limits_published", subject=row.stream, detail=row.name, at=at)
+    elif isinstance(row, HoursVersion):
+        record("hours_published", subject=row.stream, detail=row.name, at=at)
     else:
         record("calendar_changed", subject=row.stream, detail=reason, at=at)

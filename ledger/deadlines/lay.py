@@ -11,10 +11,11 @@ from datetime import UTC, date, datetime
 from sqlalchemy import select
 
 from ledger.db import db
+from ledger.trail.models import Entry
 
 from .calendar import DEFAULT_HOURS
 from .limits import DEFAULTS, Caps
-from .models import CalendarYear, LimitVersion, OfficeHours
+from .models import FIRST_DAY, CalendarYear, HoursVersion, LimitVersion, OfficeHours
 from .queries import count_versions
 
 SOURCE = "国务院办公厅关于{year}年部分节假日安排的通知"
@@ -49,11 +50,19 @@ def lay_calendar() -> list[CalendarYear]:
             row.declare(day, working, name)
         if row not in laid:
             laid.append(row)
-    if db.session.scalar(select(OfficeHours.id).limit(1)) is None:
-        for opens, closes in DEFAULT_HOURS:
-            db.session.add(OfficeHours(region_code="", opens=opens, closes=closes))
     db.session.flush()
     return laid
+
+
+def lay_hours() -> list[HoursVersion]:
+    """Lay the hours that an office has until it says otherwise. Gives what no entry tells of."""
+    if db.session.scalar(select(OfficeHours.id).limit(1)) is None:
+        db.session.add_all(HoursVersion("", FIRST_DAY, DEFAULT_HOURS).rows())
+        db.session.flush()
+    versions = HoursVersion.of(db.session.scalars(select(OfficeHours)))
+    streams = [one.stream for one in versions]
+    told = set(db.session.scalars(select(Entry.stream).where(Entry.stream.in_(streams))))
+    return [one for one in versions if one.stream not in told]
 
 
 def arranged() -> dict[int, dict[date, tuple[bool, str]]]:

@@ -6,8 +6,8 @@ change here, so that every process knows when its copy no longer holds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, date, datetime, time
 from typing import Any
 
@@ -21,6 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ledger.db import Base, code, pk, stamped
 
+from .calendar import Hours
 from .limits import SPECS, Caps, Rule
 
 FORMAT = 1
@@ -104,18 +105,77 @@ class CalendarDay(Base):
     year: Mapped[CalendarYear] = relationship(back_populates="days")
 
 
+FIRST_DAY = date(1970, 1, 1)
+"""Hours in force from this day on have been so from the beginning."""
+
+
 class OfficeHours(Base):
-    """One stretch of office time; a region without rows of its own has the ones of ''."""
+    """One stretch of office time; a region without rows of its own has the ones of ''.
+
+    Those of one region that take effect on the same day are one version. Once it is in force it
+    never changes: a correction is the next one.
+    """
 
     __tablename__ = "office_hours"
-    __table_args__ = (UniqueConstraint("region_code", "opens"),)
+    __table_args__ = (UniqueConstraint("region_code", "effective_on", "opens"),)
 
     id: Mapped[pk]
     region_code: Mapped[code] = mapped_column(default="")
+    effective_on: Mapped[date] = mapped_column(default=FIRST_DAY)
     opens: Mapped[time]
     """Shanghai wall clock."""
     closes: Mapped[time]
     """Shanghai wall clock; 00:00 is 24:00."""
+
+
+@dataclass(frozen=True)
+class HoursVersion:
+    """工作时间: the stretches of one region that take effect on one day."""
+
+    region_code: str
+    effective_on: date
+    hours: Hours
+
+    @property
+    def name(self) -> str:
+        if self.effective_on == FIRST_DAY:
+            return "建账时的工作时间"
+        return f"{self.effective_on.isoformat()}起的工作时间"
+
+    @property
+    def stream(self) -> str:
+        day = f"hours/{self.effective_on.isoformat()}"
+        return f"{day}/{self.region_code}" if self.region_code else day
+
+    def describe(self) -> dict[str, Any]:
+        """What its entry carries."""
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "region_code": self.region_code,
+            "effective_on": self.effective_on.isoformat(),
+            "hours": [[f"{one:%H:%M}" for one in stretch] for stretch in self.hours],
+        }
+
+    def rows(self) -> list[OfficeHours]:
+        return [
+            OfficeHours(
+                region_code=self.region_code,
+                effective_on=self.effective_on,
+                opens=opens,
+                closes=closes,
+            )
+            for opens, closes in self.hours
+        ]
+
+    @staticmethod
+    def of(rows: Iterable[OfficeHours]) -> list[HoursVersion]:
+        """By the day they take effect, then by region."""
+        found: dict[tuple[date, str], list[tuple[time, time]]] = {}
+        for row in sorted(rows, key=lambda row: row.opens):
+            key = (row.effective_on, row.region_code)
+            found.setdefault(key, []).append((row.opens, row.closes))
+        return [HoursVersion(key[1], key[0], tuple(hours)) for key, hours in sorted(found.items())]
 
 
 class LimitVersion(Base):

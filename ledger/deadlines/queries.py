@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, TypeVar
 
@@ -16,9 +16,16 @@ from ledger.catalogue.models import Category, Channel
 from ledger.db import config, db, mark_of
 from ledger.trail.models import Entry
 
-from .calendar import DEFAULT_HOURS, Calendar
+from .calendar import DEFAULT_HOURS, Calendar, Hours
 from .limits import POLICY, Caps, Rule, match
-from .models import CalendarDay, CalendarYear, LimitVersion, OfficeHours
+from .models import (
+    FIRST_DAY,
+    CalendarDay,
+    CalendarYear,
+    HoursVersion,
+    LimitVersion,
+    OfficeHours,
+)
 
 Found = TypeVar("Found")
 
@@ -108,17 +115,37 @@ def calendar_if(
     for (_, day), working in sorted(known.items(), key=lambda row: regions.index(row[0][0])):
         if working is not None:
             days[day] = working
-    rows = list(
-        db.session.scalars(
-            select(OfficeHours)
-            .where(OfficeHours.region_code.in_(regions))
-            .order_by(OfficeHours.opens)
+    return with_hours(Calendar(days, frozenset(years)), region, hours_versions(regions))
+
+
+def hours_versions(regions: Sequence[str]) -> list[HoursVersion]:
+    """The office hours that were published for these regions, by the day they take effect."""
+    rows = db.session.scalars(select(OfficeHours).where(OfficeHours.region_code.in_(regions)))
+    return HoursVersion.of(rows)
+
+
+def drop_hours(version: HoursVersion) -> None:
+    """What stands for its region and day goes: another is put in its place."""
+    rows = db.session.scalars(
+        select(OfficeHours).where(
+            OfficeHours.region_code == version.region_code,
+            OfficeHours.effective_on == version.effective_on,
         )
     )
-    hours = DEFAULT_HOURS
-    for place in regions:
-        hours = tuple((row.opens, row.closes) for row in rows if row.region_code == place) or hours
-    return Calendar(days, frozenset(years), hours)
+    for row in rows:
+        db.session.delete(row)
+    db.session.flush()
+
+
+def with_hours(calendar: Calendar, region: str, versions: Iterable[HoursVersion]) -> Calendar:
+    """The calendar with a region's hours by their days: its own from the first that it has on,
+    those of the region above before."""
+    line: list[tuple[date, Hours]] = [(FIRST_DAY, DEFAULT_HOURS)]
+    known = list(versions)
+    for place in regions_above(region):
+        own = [(one.effective_on, one.hours) for one in known if one.region_code == place]
+        line = [one for one in line if not own or one[0] < own[0][0]] + own
+    return replace(calendar, hours=line[0][1], later=tuple(line[1:]))
 
 
 def _versions() -> tuple[InForce, ...]:
@@ -230,6 +257,13 @@ def lock_calendar(year: int) -> None:
         .order_by(CalendarYear.id)
         .limit(1)
         .with_for_update()
+    )
+
+
+def lock_hours() -> None:
+    """Nobody else publishes hours before the transaction ends; then load them again."""
+    db.session.execute(
+        select(OfficeHours.id).order_by(OfficeHours.id).limit(1).with_for_update()
     )
 
 

@@ -92,6 +92,20 @@ def _calendar_changes(old: Described, new: Described) -> Iterator[str]:
             yield f"{day_words(date.fromisoformat(day))}：{_day(before, day)} → {_day(after, day)}"
 
 
+def hours_changes(old: Described | None, new: Described) -> list[str]:
+    """From the hours before to these."""
+    said = [f"自{new['effective_on']}施行"] if new["effective_on"] > "1980" else ["建账起施行"]
+    was = None if old is None else _hours(old)
+    now = _hours(new)
+    return [*said, f"{was} → {now}" if was not in (None, now) else now]
+
+
+def _hours(said: Described) -> str:
+    return "、".join(
+        f"{opens}—{'24:00' if closes == '00:00' else closes}" for opens, closes in said["hours"]
+    )
+
+
 def day_words(day: date) -> str:
     """2027-01-01（周五）."""
     return f"{day.isoformat()}（周{'一二三四五六日'[day.weekday()]}）"

@@ -14,9 +14,9 @@ from ledger.people.acting import current_actor
 from ledger.people.views import may
 from ledger.web import NotFound
 
-from .calendar import Calendar
+from .calendar import Calendar, local_day
 from .calendar_views import next_year
-from .clocks import in_words, shown
+from .clocks import hours_in_words, in_words, shown
 from .limits import CAP_WORDS, SPECS, Caps, Rule
 from .queries import (
     calendar_years,
@@ -34,11 +34,12 @@ blueprint = Blueprint("deadlines", __name__, url_prefix="/deadlines")
 
 def init_app(app: Flask) -> None:
     """The page for everybody, and those on which limits and calendar are kept."""
-    from . import calendar_views, limit_views
+    from . import calendar_views, hours_views, limit_views
 
     app.register_blueprint(blueprint)
     app.register_blueprint(limit_views.blueprint)
     app.register_blueprint(calendar_views.blueprint)
+    app.register_blueprint(hours_views.blueprint)
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,10 @@ def show() -> str:
         months=months,
         working_days=sum(month.working for month in months),
         named=list(named.values()),
-        hours=calendar.hours,
+        hours=hours_in_words(calendar.hours_on(local_day(at))),
+        hours_to_come=[
+            (day, hours_in_words(hours)) for day, hours in calendar.later if day > local_day(at)
+        ],
         version=version,
         rules=version.rules,
         stages=SPECS,

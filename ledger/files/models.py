@@ -36,6 +36,8 @@ class Attachment(Trailed, Base):
     stored_name: Mapped[str] = mapped_column(String(80), unique=True)
     uploaded_by_id: Mapped[int | None] = mapped_column(Id, ForeignKey("person.id"))
     uploaded_at: Mapped[datetime]
+    draft_of_id: Mapped[int | None] = mapped_column(Id)
+    """The assignment whose answer, not signed yet, it came with."""
 
     @property
     def is_picture(self) -> bool:

@@ -42,6 +42,8 @@ class UnitRow:
     region_code: str
     number_prefix: str
     is_office: bool
+    needs_sign_off: bool
+    """Its answers are signed by its head before they go out."""
     active: bool
     duty_phone: str
     depth: int
@@ -179,6 +181,7 @@ def _read_units() -> dict[int, UnitRow]:
             region_code=row.region_code,
             number_prefix=row.number_prefix,
             is_office=row.is_office,
+            needs_sign_off=row.needs_sign_off,
             active=row.active,
             duty_phone=row.duty_phone,
             depth=max(len(above) - 1, 0),
@@ -220,5 +223,5 @@ def _read_person(key: str, units: dict[int, UnitRow]) -> Known | None:
 
 _COLUMNS = (
     Unit.id, Unit.code, Unit.path, Unit.name, Unit.short_name, Unit.kind, Unit.region_code,
-    Unit.number_prefix, Unit.is_office, Unit.active, Unit.duty_phone,
+    Unit.number_prefix, Unit.is_office, Unit.needs_sign_off, Unit.active, Unit.duty_phone,
 )  # fmt: skip

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 import engines
 from cast import Cast, lay_cast
-from ledger.appeals.lifecycle import BY_CODE, ENDS, OPEN_ASSIGNMENT, STATES, label
+from ledger.appeals.lifecycle import BY_CODE, ENDS, OPEN_ASSIGNMENT, SIGNING, STATES, label
 from ledger.appeals.models import Appeal
 from ledger.appeals.record import NEVER, Invalid, Refused
 from ledger.appeals.standing import MAIN_CLOCK
@@ -115,7 +115,14 @@ def _rule_extension(granted: bool) -> Step:
     return step
 
 
+def _require(a: Appeal, who: Callable[[str], Actor], at: datetime) -> None:
+    _unit("360734-jt").needs_sign_off = True
+
+
 STEPS: dict[str, Step] = {
+    "require signing": _require,
+    "sign off": lambda a, who, at: a.sign_off(True, "", by=who("qian"), at=at),
+    "return draft": lambda a, who, at: a.sign_off(False, "再核实", by=who("qian"), at=at),
     "accept": _accept("normal"),
     "accept critical": _accept("critical"),
     "correct": lambda a, who, at: a.correct(
@@ -245,6 +252,7 @@ def _check(appeal: Appeal, told: list[str]) -> None:
         asked = {f"rule_{r.kind}" for r in appeal.requests if r.state == "asked"}
         assert set(stages) & rulings == asked, where
         assert (lead.state == "contested") == ("rule_return" in asked), where
+        assert (lead.state == "signing") == bool((appeal.asked or 0) & SIGNING), where
         assert stages.count("answer") + stages.count("rework") == 1, where
         assert len(stages) == len(set(stages)), where
         assert ("sign" in stages) <= (lead.state == "offered"), where
@@ -339,6 +347,11 @@ ALL_THE_WAY = ["accept", "assign bureau", "sign", "answer", "review", "satisfied
          "answer police", "review", "satisfied", "close", "reopen", "assign bureau"],
         ["accept", "assign bureau", "assist both", "recall all", "hold", "resume",
          "assign police", "answer police"],
+        # Put to the head of the unit while it is contested, returned, held, sent, sent back.
+        ["require signing", "accept", "assign bureau", "ask return", "answer", "return draft",
+         "contact", "answer", "hold", "resume", "sign off", "send back", "ask extension",
+         "answer", "grant extension", "sign off", "review", "satisfied", "close"],
+        ["require signing", "accept", "assign bureau", "answer", "lead police", "answer police"],
     ],
 )  # fmt: skip
 def test_lives_that_went_wrong_once(lives: Cast, steps: list[str]) -> None:

@@ -71,7 +71,7 @@ rule_return       | assigned accepted           | C
 ask_extension     | assigned                    | H:offered,taken
 rule_extension    | assigned accepted           | C M
 ask_hold          | assigned                    | H:offered,taken
-sign_off          | assigned                    | U:signing
+sign_off          | accepted assigned           | U:signing
 answer            | accepted assigned           | H:offered,taken,contested
 send_back         | answered reviewed confirmed | C
 review            | answered                    | C
