@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from ..catalogue.queries import catalogue
 from ..config import SHANGHAI
@@ -12,6 +12,7 @@ from ..deadlines import clocks
 from ..deadlines.queries import caps_in_force, load_calendar
 from ..people.actor import Actor
 from ..people.models import Unit
+from .behalf import Behalf
 from .intake import Intake
 from .parts import Assignment, Deadline
 from .record import Invalid, Refused
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 
 RECEIPTS = ("收悉", "已收到", "收到")
 """A public reply that says no more than this is questioned (design §3, domain)."""
+
+
+class _How(TypedDict):
+    """When, for which assignment and on whose behalf."""
+
+    happened_at: datetime | None
+    hand: int | None
+    behalf: Behalf | None
 
 
 class Handling(Intake):
@@ -40,6 +49,7 @@ class Handling(Intake):
         due_at: datetime | None = None,
         assists: Sequence[Unit] = (),
         assist_due_at: datetime | None = None,
+        happened_at: datetime | None = None,
         seen: int | None = None,
     ) -> Assignment:
         """Hand off to a lead and any assists. `due_at` and `assist_due_at` fix the due times of
@@ -51,7 +61,7 @@ class Handling(Intake):
         if due_at is not None:
             self._check_due(due_at, at)
         self._check_assists(assists, unit.id)
-        with self.act("assign", by=by, at=at, seen=seen) as act:
+        with self.act("assign", by=by, at=at, happened_at=happened_at, seen=seen) as act:
             self.state = "assigned"
             self.assigned_at = at
             self.end_clocks(at, "assign", "accept")
@@ -260,11 +270,14 @@ class Handling(Intake):
         at: datetime,
         handler_name: str = "",
         handler_phone: str | None = None,
+        happened_at: datetime | None = None,
         hand: int | None = None,
+        behalf: Behalf | None = None,
         seen: int | None = None,
     ) -> None:
-        with self.act("sign_for", by=by, at=at, hand=hand, seen=seen) as act:
-            self._sign(act.assignment, by, at, handler_name, handler_phone)
+        how: _How = {"happened_at": happened_at, "hand": hand, "behalf": behalf}
+        with self.act("sign_for", by=by, at=at, seen=seen, **how) as act:
+            self._sign(act.assignment, by, at, handler_name, handler_phone, behalf)
 
     def _sign(
         self,
@@ -273,16 +286,27 @@ class Handling(Intake):
         at: datetime,
         handler_name: str = "",
         handler_phone: str | None = None,
+        behalf: Behalf | None = None,
     ) -> None:
         if assignment.state == "offered":
             assignment.state = "taken"
         if assignment.signed_at is None:
             assignment.signed_at = at
-        assignment.handler_id = by.id
+        if behalf is not None and not handler_name:
+            # Whoever keys it handles nothing; whoever spoke for the unit does.
+            handler_name, handler_phone = behalf.counterpart.strip(), behalf.phone or None
+        assignment.handler_id = None if behalf else by.id
         assignment.handler_name = handler_name or by.name
         if handler_phone:
             assignment.handler_phone = handler_phone
         self.end_clocks(at, "sign", assignment=assignment)
+
+    def _receipted(
+        self, assignment: Assignment, by: Actor, at: datetime, behalf: Behalf | None = None
+    ) -> None:
+        """Whoever answers or asks has received it."""
+        if assignment.handler_id is None:
+            self._sign(assignment, by, at, assignment.handler_name, behalf=behalf)
 
     def receive(self, assignment: Assignment, *, by: Actor, at: datetime) -> None:
         """What is not signed for within its limit counts as received (逾期未签收，视为签收)."""
@@ -304,10 +328,12 @@ class Handling(Intake):
         at: datetime,
         happened_at: datetime | None = None,
         hand: int | None = None,
+        behalf: Behalf | None = None,
     ) -> None:
         if not words.strip():
             raise Invalid("words", "请填写联系情况")
-        with self.act("contact", by=by, at=at, happened_at=happened_at, hand=hand) as act:
+        how: _How = {"happened_at": happened_at, "hand": hand, "behalf": behalf}
+        with self.act("contact", by=by, at=at, **how) as act:
             act.data["way"] = way
             act.texts["note"] = words
             if act.assignment.contacted_at is None:
@@ -324,10 +350,12 @@ class Handling(Intake):
         attachments: Iterable[Attachment] = (),
         happened_at: datetime | None = None,
         hand: int | None = None,
+        behalf: Behalf | None = None,
     ) -> None:
         if not words.strip():
             raise Invalid("words", "请填写进展情况")
-        with self.act("progress", by=by, at=at, happened_at=happened_at, hand=hand) as act:
+        how: _How = {"happened_at": happened_at, "hand": hand, "behalf": behalf}
+        with self.act("progress", by=by, at=at, **how) as act:
             act.texts["note"] = words
             act.assignment.progress_at = at
             if planned_at is not None:
@@ -346,7 +374,9 @@ class Handling(Intake):
         at: datetime,
         evidence: str = "",
         attachments: Iterable[Attachment] = (),
+        happened_at: datetime | None = None,
         hand: int | None = None,
+        behalf: Behalf | None = None,
         seen: int | None = None,
     ) -> None:
         """The lead's final answer: the first key; or an assist's, which leaves the appeal as it
@@ -356,14 +386,15 @@ class Handling(Intake):
         how it was checked (who, when, how, result).
         """
         files = list(attachments)
-        self._check_answer(outcome, account, evidence, bool(files))
-        with self.act("answer", by=by, at=at, hand=hand, seen=seen) as act:
+        shown = bool(files) or (behalf is not None and bool(behalf.files))
+        self._check_answer(outcome, account, evidence, shown)
+        how: _How = {"happened_at": happened_at, "hand": hand, "behalf": behalf}
+        with self.act("answer", by=by, at=at, seen=seen, **how) as act:
             assignment: Assignment = act.assignment
             # What an assist says is for the lead; the firm hears the lead.
             if assignment.part == "lead" or public_reply.strip():
                 self._check_reply(public_reply)
-            if assignment.handler_id is None:
-                self._sign(assignment, by, at, assignment.handler_name)
+            self._receipted(assignment, by, at, behalf)
             assignment.state = "answered"
             assignment.answered_at = at
             assignment.answered_by_id = by.id

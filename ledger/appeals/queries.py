@@ -520,6 +520,7 @@ def facts_of(rows: Iterable[Row[Any]], at: datetime) -> dict[int, Facts]:
                 state=row.state,
                 upheld_return=row.release_reason == "return_upheld",
                 past=row.round < rounds[row.appeal_id],
+                offline=units[row.unit_id].offline,
             )
         )
     keys = _first_keys([row for row in wanted if row.answered_at is not None])

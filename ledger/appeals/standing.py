@@ -94,6 +94,7 @@ class Given:
             past=self.round < round_no,
             no_return=no_return,
             no_extension=no_extension,
+            offline=unit.offline,
         )
 
 
