@@ -393,7 +393,11 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
     first = [_rulings(asker, "to-rule", "待裁定（退单、延期）", to_rule)]
     blocks = [*(block for block in first if block.count), turn]
     blocks += [block for block in (*behalf, *aside) if block.count]
-    return Desk("coordinator", title, asker.tiles(tiles), blocks, alarms)
+    links = [SHEETS] if any(block.count for block in behalf) else []
+    return Desk("coordinator", title, asker.tiles(tiles), blocks, alarms, links)
+
+
+SHEETS = ("承办单位反馈表", "/imports/?kind=feedback", "导出给线下单位填写，填回后核对录入")
 
 
 RULINGS = ("rule_return", "rule_extension")

@@ -387,13 +387,13 @@ class Handling(Intake):
         """
         files = list(attachments)
         shown = bool(files) or (behalf is not None and bool(behalf.files))
-        self._check_answer(outcome, account, evidence, shown)
+        self.check_answer(outcome, account, evidence, shown)
         how: _How = {"happened_at": happened_at, "hand": hand, "behalf": behalf}
         with self.act("answer", by=by, at=at, seen=seen, **how) as act:
             assignment: Assignment = act.assignment
             # What an assist says is for the lead; the firm hears the lead.
             if assignment.part == "lead" or public_reply.strip():
-                self._check_reply(public_reply)
+                self.check_reply(public_reply)
             self._receipted(assignment, by, at, behalf)
             assignment.state = "answered"
             assignment.answered_at = at
@@ -416,13 +416,14 @@ class Handling(Intake):
             self.start_clock("review", at, "反馈")
 
     @staticmethod
-    def _check_reply(public_reply: str) -> None:
+    def check_reply(public_reply: str) -> None:
         if not public_reply.strip():
             raise Invalid("public_reply", "请填写对企业的答复")
         if len(public_reply.strip()) < 10 and any(w in public_reply for w in RECEIPTS):
             raise Invalid("public_reply", "“收悉”不是答复，请写明办理结果")
 
-    def _check_answer(self, outcome: str, account: str, evidence: str, has_files: bool) -> None:
+    @staticmethod
+    def check_answer(outcome: str, account: str, evidence: str, has_files: bool) -> None:
         found = catalogue().outcomes.get(outcome)
         if found is None:
             raise Invalid("outcome", "请选择办理结果")

@@ -23,13 +23,13 @@ from request_hand import MONDAY, Seen, assigned, do
 
 HOUR = timedelta(hours=1)
 TOLD = Behalf("phone", "李明，综合股股长", "13800001111", "今日电话报来")
-TYPED = {
+TYPED: dict[str, Any] = {
     "source": "wechat",
     "counterpart": "李明，综合股股长",
     "counterpart_phone": "13800001111",
     "behalf_note": "下午微信报来",
 }
-ANSWER = {
+ANSWER: dict[str, Any] = {
     "outcome": "resolved",
     "account": "李明到场协调，收费站已放行",
     "public_reply": "您好，澄江收费站入口已恢复通行。",
@@ -115,14 +115,14 @@ def test_an_offline_unit_is_carried_through_by_the_office(cast: Cast) -> None:
         "ask_return", "contact", "progress", "ask_extension", "answer",
     ]  # fmt: skip
     for entry in told:
-        words = {text.place: text.body for text in entry.texts}
-        assert words["counterpart"] == TOLD.counterpart
-        assert words["behalf_note"] == TOLD.note
-        assert words["counterpart_phone"] is None, "kept as ciphertext"
+        said = {text.place: text.body for text in entry.texts}
+        assert said["counterpart"] == TOLD.counterpart
+        assert said["behalf_note"] == TOLD.note
+        assert said["counterpart_phone"] is None, "kept as ciphertext"
         assert TOLD.counterpart not in entry.payload and entry.assignment_id == seen.held["id"]
     # Whoever keyed the answer holds the first key; the review is not barred by the table.
     do(cast, number, office, MONDAY + 9 * HOUR, lambda a, h: a.review(**h))
-    called = {"contacted": True, "solved": "solved", "satisfaction": "satisfied"}
+    called: dict[str, Any] = {"contacted": True, "solved": "solved", "satisfaction": "satisfied"}
     with pytest.raises(Refused) as refused:
         do(cast, number, office, MONDAY + 9 * HOUR, lambda a, h: a.call_back(**called, **h))
     assert refused.value.status == 403 and "回避" in refused.value.reason

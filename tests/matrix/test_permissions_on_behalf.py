@@ -9,7 +9,7 @@ import pytest
 
 from ledger.appeals.lifecycle import VERBS, Facts, Held, hands, may
 from ledger.people.actor import system
-from test_permissions import OPEN_ASSIGNMENT, Case, Who, actor, cases, everybody, facts
+from matrix.test_permissions import OPEN_ASSIGNMENT, Case, Who, actor, cases, everybody, facts
 
 DESIGN = {
     # verb: (states of the appeal, states of the assignment)
