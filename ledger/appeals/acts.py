@@ -5,7 +5,7 @@ Whether somebody may is asked of the lifecycle alone; here stands only how it is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -23,6 +23,8 @@ from . import act_forms as forms
 from . import (
     asked,
     assist_acts,
+    behalf_acts,
+    behalf_forms,
     copy_acts,
     judging_acts,
     lifecycle,
@@ -147,6 +149,9 @@ class Act:
     at_once: bool = False
     """Needs no words: done by one click."""
 
+    on_behalf: bool = False
+    """For a unit that works offline, and not in one's own right."""
+
     @property
     def url(self) -> str:
         return self.code.replace("_", "-")
@@ -173,7 +178,7 @@ def may(
     `hand` where one is chosen."""
     verdict = Verdict(200)
     for verb in act.verbs:
-        verdict = lifecycle.may(verb, facts, actor, hand)
+        verdict = lifecycle.may(verb, facts, actor, hand, on_behalf=act.on_behalf)
         if not verdict:
             return verdict
         facts = replace(facts, state=AFTERWARDS.get(verb, facts.state))
@@ -191,11 +196,16 @@ def _goes_to_call_back(appeal: Appeal | Leaf) -> bool:
 
 def open_to(appeal: Appeal | Leaf, facts: Facts, actor: Actor) -> list[Act]:
     """The acts this actor may do now, in the order of ACTS."""
-    allowed = {verb.code for verb in lifecycle.verbs_open_to(facts, actor, _FIRST)}
+    allowed = {
+        (verb.code, on_behalf)
+        for on_behalf in (False, True)
+        for verb in lifecycle.verbs_open_to(facts, actor, _FIRST, on_behalf=on_behalf)
+    }
     return [
         act
         for act in ACTS.values()
-        if act.verbs[0] in allowed and (len(act.verbs) == 1 or may(act, appeal, facts, actor))
+        if (act.verbs[0], act.on_behalf) in allowed
+        and (len(act.verbs) == 1 or may(act, appeal, facts, actor))
     ]
 
 
@@ -736,6 +746,34 @@ def _corrected(name: str, box: Any) -> object:
 
 _FOLDED = frozenset({"due_at", "assist_due_at", "rhythm", "letter_number", "reader_ids"})
 
+def _on_behalf() -> Iterator[Act]:
+    """代签收、代录, for units that work offline."""
+
+    def act(verb: str, form: type[forms.ActForm], run: Run, **more: Any) -> Act:
+        more = {
+            "offer": behalf_acts.offer_unit(verb),
+            "depends": behalf_acts.on_units(verb),
+            "about": behalf_acts.about(verb),
+            "fold": frozenset({"happened_at"}),
+            **more,
+        }
+        label = lifecycle.ON_BEHALF[verb]
+        return Act(f"{verb}_on_behalf", label, (verb,), form, run, on_behalf=True, **more)
+
+    yield act("sign_for", behalf_forms.SignOnBehalfForm, behalf_acts.sign_for,
+              fold=frozenset({"handler_name", "handler_phone"}))
+    yield act("contact", behalf_forms.ContactOnBehalfForm, behalf_acts.contact)
+    yield act("progress", behalf_forms.ProgressOnBehalfForm, behalf_acts.progress)
+    yield act("answer", behalf_forms.AnswerOnBehalfForm, behalf_acts.answer,
+              offer=behalf_acts.offer_answer, prefill=behalf_acts.prefill_answer,
+              depends=behalf_acts.on_answer,
+              hint="代录反馈的人即为反馈人，按回避规定不能回访、认定、销号本件。")
+    yield act("ask_return", behalf_forms.ReturnOnBehalfForm, behalf_acts.ask_return,
+              offer=behalf_acts.offer_reasons("ask_return", "return"), tone="danger")
+    yield act("ask_extension", behalf_forms.ExtensionOnBehalfForm, behalf_acts.ask_extension,
+              offer=behalf_acts.offer_reasons("ask_extension", "extension"))
+
+
 _ROWS: tuple[Act, ...] = (
     Act("sign_for", "签收", ("sign_for",), forms.SignForm, _sign_for,
         offer=assist_acts.offer_hand("sign_for"), depends=assist_acts.on_hand("sign_for"),
@@ -811,6 +849,7 @@ _ROWS: tuple[Act, ...] = (
         _ask_extension, offer=_offer_asking("extension"),
         depends=assist_acts.on_hand("ask_extension"), about=asked.limit_of_extension,
         done="已提交延期申请", hint="批准前原时限照常计算。"),
+    *_on_behalf(),
     Act("review", "审核通过", ("review",), forms.ReviewForm, _review,
         offer=_offer_review, prefill=_prefill_review, depends=_on_review,
         words=_words_of_review),
@@ -916,5 +955,6 @@ NEXT = (
     "close",
     "resume",
     "endorse",
+    "sign_for_on_behalf",
 )
 """Acts that move an appeal on, in the order in which they are wanted."""

@@ -3,7 +3,7 @@ to an assist, and the units that are named. Rows of the table stand in acts.py."
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 from ..catalogue.queries import catalogue
@@ -38,7 +38,7 @@ def offer_hand(verb: str) -> Draw:
         if sent:
             units = {seat.unit_id for seat in drawing.actor.seats}
             mine = [a for a in drawing.appeal.assignments if a.unit_id in units]
-        form.hand.choices = {str(a.id): _named(a) for a in mine}
+        form.hand.choices = {str(a.id): named(a) for a in mine}
 
     return offer
 
@@ -72,7 +72,7 @@ def hand(form: Any) -> int | None:
     return int(form.hand.data) if "hand" in form and form.hand.data else None
 
 
-def _named(given: Any) -> str:
+def named(given: Any) -> str:
     unit = directory().units[given.unit_id]
     return f"{unit.name}（{PARTS.get(given.part, given.part)}）"
 
@@ -81,7 +81,10 @@ def offer_answer(form: Any, drawing: Drawing) -> None:
     """What an assist says goes to the lead, who tells the firm."""
     offer_hand("answer")(form, drawing)
     form.outcome.choices = dict(catalogue().outcome_choices())
-    parts = {given.part for given in hands("answer", drawing)}
+    fit_reply(form, {given.part for given in hands("answer", drawing)})
+
+
+def fit_reply(form: Any, parts: Set[str]) -> None:
     reply = form.public_reply
     if parts - {"lead"}:
         reply.validators = ()
@@ -95,12 +98,16 @@ def prefill_answer(form: Any, drawing: Drawing) -> None:
     """What was sent back is mended, not written anew."""
     mine = hand_of("answer", drawing)
     if mine is not None:
-        form.outcome.data = mine.outcome
-        form.account.data = mine.account
-        form.public_reply.data = mine.public_reply
-        form.evidence.data = mine.evidence
+        fill_answer(form, mine)
         if "hand" in form:
             form.hand.data = drawing.chosen.get("hand", "")
+
+
+def fill_answer(form: Any, given: Any) -> None:
+    form.outcome.data = given.outcome
+    form.account.data = given.account
+    form.public_reply.data = given.public_reply
+    form.evidence.data = given.evidence
 
 
 def on_answer(drawing: Drawing) -> tuple[Any, ...] | None:

@@ -28,7 +28,7 @@ from ..people.regions import covers
 from .asking import count, first
 from .cells import Cells, cells
 from .filters import Filters
-from .lines import NEXT, days_held, next_acts, refusals
+from .lines import NEXT, ON_BEHALF, days_held, next_acts, refusals
 from .lines import Act as LineAct
 from .models import Appeal, Assignment
 from .queries import (
@@ -358,9 +358,13 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
     to_rule = mine.with_(view="to_rule")
     recurred = mine.with_(view="recurred", sort="registered")
     unendorsed = mine.with_(view="unendorsed")
-    asker.count(*(filters for _, filters, _ in tiles), waiting, recurred, unendorsed)
+    # Only where there are such units at all.
+    offline = [mine.with_(view="on_behalf")] if directory().offline else []
+    asker.count(*(filters for _, filters, _ in tiles), waiting, recurred, unendorsed, *offline)
     yield
     asker.read(waiting, 12)
+    for filters in offline:
+        asker.read(filters, 8, acts=ON_BEHALF)
     asker.read(to_rule, 5, acts=RULINGS)
     asker.read(recurred, 4, acts=("reopen",))
     asker.read(unendorsed, 4, acts=())
@@ -376,6 +380,9 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
         asker.block("recurred", "再次反映（建议撤销销号）", recurred, kind="brief"),
         asker.block("unendorsed", "待追认", unendorsed, kind="brief"),
     ]
+    behalf = [
+        asker.block("on-behalf", "线下单位待代录", filters, wide=True) for filters in offline
+    ]
     alarms = []
     closers = closers_of(seat.region_code, asker.day)
     if closers < ENOUGH_CLOSERS:
@@ -385,8 +392,13 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
         )
     title = f"交办员 · {seat.unit_name}" if named else "交办员"
     first = [_rulings(asker, "to-rule", "待裁定（退单、延期）", to_rule)]
-    blocks = [*(block for block in first if block.count), turn, *(b for b in aside if b.count)]
-    return Desk("coordinator", title, asker.tiles(tiles), blocks, alarms)
+    blocks = [*(block for block in first if block.count), turn]
+    blocks += [block for block in (*behalf, *aside) if block.count]
+    links = [SHEETS] if any(block.count for block in behalf) else []
+    return Desk("coordinator", title, asker.tiles(tiles), blocks, alarms, links)
+
+
+SHEETS = ("承办单位反馈表", "/imports/?kind=feedback", "导出给线下单位填写，填回后核对录入")
 
 
 RULINGS = ("rule_return", "rule_extension")

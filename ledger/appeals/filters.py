@@ -26,6 +26,7 @@ VIEWS = {
     "unendorsed": "待追认",
     "to_rule": "待裁定（退单、延期）",
     "to_approve": "待审批延期",
+    "on_behalf": "线下单位待代录",
     "duty": "特急待受理、待交办",
     "to_supplement": "待我补充",
     "to_call": "待我回访",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from ..catalogue.queries import catalogue
 from ..config import SHANGHAI
@@ -13,6 +13,7 @@ from ..deadlines.queries import caps_in_force, load_calendar
 from ..deadlines.rhythm import ONCE
 from ..people.actor import Actor
 from ..people.models import Unit
+from .behalf import Behalf
 from .copying import Readers
 from .parts import Assignment, Deadline
 from .record import Invalid, Refused
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
 
 RECEIPTS = ("收悉", "已收到", "收到")
 """A public reply that says no more than this is questioned (design §3, domain)."""
+
+
+class _How(TypedDict):
+    """When, for which assignment and on whose behalf."""
+
+    happened_at: datetime | None
+    hand: int | None
+    behalf: Behalf | None
 
 
 class Handling(Reporting):
@@ -45,6 +54,7 @@ class Handling(Reporting):
         assist_due_at: datetime | None = None,
         rhythm: str = "once",
         readers: Readers | None = None,
+        happened_at: datetime | None = None,
         seen: int | None = None,
     ) -> Assignment:
         """Hand off to a lead and any assists. `due_at` and `assist_due_at` fix the due times of
@@ -59,7 +69,7 @@ class Handling(Reporting):
         self._check_rhythm(rhythm)
         readers = readers or Readers()
         self._may_copy_along(readers, by, at)
-        with self.act("assign", by=by, at=at, seen=seen) as act:
+        with self.act("assign", by=by, at=at, happened_at=happened_at, seen=seen) as act:
             self.state = "assigned"
             self.assigned_at = at
             self.end_clocks(at, "assign", "accept")
@@ -289,11 +299,14 @@ class Handling(Reporting):
         at: datetime,
         handler_name: str = "",
         handler_phone: str | None = None,
+        happened_at: datetime | None = None,
         hand: int | None = None,
+        behalf: Behalf | None = None,
         seen: int | None = None,
     ) -> None:
-        with self.act("sign_for", by=by, at=at, hand=hand, seen=seen) as act:
-            self._sign(act.assignment, by, at, handler_name, handler_phone)
+        how: _How = {"happened_at": happened_at, "hand": hand, "behalf": behalf}
+        with self.act("sign_for", by=by, at=at, seen=seen, **how) as act:
+            self._sign(act.assignment, by, at, handler_name, handler_phone, behalf)
 
     def _sign(
         self,
@@ -302,16 +315,27 @@ class Handling(Reporting):
         at: datetime,
         handler_name: str = "",
         handler_phone: str | None = None,
+        behalf: Behalf | None = None,
     ) -> None:
         if assignment.state == "offered":
             assignment.state = "taken"
         if assignment.signed_at is None:
             assignment.signed_at = at
-        assignment.handler_id = by.id
+        if behalf is not None and not handler_name:
+            # Whoever keys it handles nothing; whoever spoke for the unit does.
+            handler_name, handler_phone = behalf.counterpart.strip(), behalf.phone or None
+        assignment.handler_id = None if behalf else by.id
         assignment.handler_name = handler_name or by.name
         if handler_phone:
             assignment.handler_phone = handler_phone
         self.end_clocks(at, "sign", assignment=assignment)
+
+    def _receipted(
+        self, assignment: Assignment, by: Actor, at: datetime, behalf: Behalf | None = None
+    ) -> None:
+        """Whoever answers or asks has received it."""
+        if assignment.handler_id is None:
+            self._sign(assignment, by, at, assignment.handler_name, behalf=behalf)
 
     def receive(self, assignment: Assignment, *, by: Actor, at: datetime) -> None:
         """What is not signed for within its limit counts as received (逾期未签收，视为签收)."""
@@ -333,10 +357,12 @@ class Handling(Reporting):
         at: datetime,
         happened_at: datetime | None = None,
         hand: int | None = None,
+        behalf: Behalf | None = None,
     ) -> None:
         if not words.strip():
             raise Invalid("words", "请填写联系情况")
-        with self.act("contact", by=by, at=at, happened_at=happened_at, hand=hand) as act:
+        how: _How = {"happened_at": happened_at, "hand": hand, "behalf": behalf}
+        with self.act("contact", by=by, at=at, **how) as act:
             act.data["way"] = way
             act.texts["note"] = words
             if act.assignment.contacted_at is None:
@@ -353,10 +379,12 @@ class Handling(Reporting):
         attachments: Iterable[Attachment] = (),
         happened_at: datetime | None = None,
         hand: int | None = None,
+        behalf: Behalf | None = None,
     ) -> None:
         if not words.strip():
             raise Invalid("words", "请填写进展情况")
-        with self.act("progress", by=by, at=at, happened_at=happened_at, hand=hand) as act:
+        how: _How = {"happened_at": happened_at, "hand": hand, "behalf": behalf}
+        with self.act("progress", by=by, at=at, **how) as act:
             act.texts["note"] = words
             act.assignment.progress_at = at
             if planned_at is not None:
@@ -375,7 +403,9 @@ class Handling(Reporting):
         at: datetime,
         evidence: str = "",
         attachments: Iterable[Attachment] = (),
+        happened_at: datetime | None = None,
         hand: int | None = None,
+        behalf: Behalf | None = None,
         seen: int | None = None,
     ) -> None:
         """The lead's final answer: the first key; or an assist's, which leaves the appeal as it
@@ -385,14 +415,15 @@ class Handling(Reporting):
         how it was checked (who, when, how, result).
         """
         files = list(attachments)
-        self._check_answer(outcome, account, evidence, bool(files))
-        with self.act("answer", by=by, at=at, hand=hand, seen=seen) as act:
+        shown = bool(files) or (behalf is not None and bool(behalf.files))
+        self.check_answer(outcome, account, evidence, shown)
+        how: _How = {"happened_at": happened_at, "hand": hand, "behalf": behalf}
+        with self.act("answer", by=by, at=at, seen=seen, **how) as act:
             assignment: Assignment = act.assignment
             # What an assist says is for the lead; the firm hears the lead.
             if assignment.part == "lead" or public_reply.strip():
-                self._check_reply(public_reply)
-            if assignment.handler_id is None:
-                self._sign(assignment, by, at, assignment.handler_name)
+                self.check_reply(public_reply)
+            self._receipted(assignment, by, at, behalf)
             assignment.answered_by_id = by.id
             assignment.outcome = outcome
             assignment.account = account
@@ -452,13 +483,14 @@ class Handling(Reporting):
         self.start_clock("review", at, "反馈")
 
     @staticmethod
-    def _check_reply(public_reply: str) -> None:
+    def check_reply(public_reply: str) -> None:
         if not public_reply.strip():
             raise Invalid("public_reply", "请填写对企业的答复")
         if len(public_reply.strip()) < 10 and any(w in public_reply for w in RECEIPTS):
             raise Invalid("public_reply", "“收悉”不是答复，请写明办理结果")
 
-    def _check_answer(self, outcome: str, account: str, evidence: str, has_files: bool) -> None:
+    @staticmethod
+    def check_answer(outcome: str, account: str, evidence: str, has_files: bool) -> None:
         found = catalogue().outcomes.get(outcome)
         if found is None:
             raise Invalid("outcome", "请选择办理结果")

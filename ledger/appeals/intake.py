@@ -309,6 +309,7 @@ class Intake(AppealRecord):
         kind: str | None = None,
         appellant_type: str | None = None,
         note: str = "",
+        happened_at: datetime | None = None,
         seen: int | None = None,
     ) -> None:
         """Needs appellant, category and urgency (design §3)."""
@@ -322,7 +323,7 @@ class Intake(AppealRecord):
             raise Invalid("kind", "请选择诉求类型")
         if appellant_type == "unverified" or appellant_type not in APPELLANT_TYPES:
             raise Invalid("appellant_type", "请先核实诉求主体，选定主体类型")
-        with self.act("accept", by=by, at=at, seen=seen) as act:
+        with self.act("accept", by=by, at=at, happened_at=happened_at, seen=seen) as act:
             act.texts["note"] = note
             self.state = "accepted"
             self.accepted_at = at

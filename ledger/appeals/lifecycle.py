@@ -106,6 +106,7 @@ Scope = Literal[
     "lead",  # a post in the unit that holds the lead assignment
     "parent",  # a post in the unit that passed the assignment on
     "addressee",  # the unit or person an order or instruction was put to
+    "on_behalf",  # a post in the owning office, for a unit that works offline
     "own_order",  # a client, for an order of its own source
     "command",  # the ledger's own hand
 ]
@@ -121,6 +122,7 @@ SCOPES: dict[str, str] = {
     "lead": "主办单位",
     "parent": "转办单位",
     "addressee": "被督办、被批示的单位或个人",
+    "on_behalf": "诉求所属牵头办公室，为线下办理的单位代录",
     "own_order": "本平台转来的工单",
     "command": "系统",
 }
@@ -168,6 +170,8 @@ PARENTS = (
     _who("coordinator", "parent"),
 )
 """The unit that passed it on, for what it passed on."""
+BY_UNIT = (*HANDLERS, _who("coordinator", "on_behalf"))
+"""What the office records for a unit that works offline, in its stead (代签收、代录)."""
 CLOSERS = (_who("closer", "jurisdiction"),)
 REGISTRAR_THEN_COORDINATOR = (_who("registrar", "registrar"), _who("coordinator", "own_office"))
 
@@ -275,12 +279,12 @@ VERBS: tuple[Verb, ...] = (
          COORDINATOR, "理由；上级不用本系统的，登记报送对象、公文种类、文号、日期和下次跟进时间"),
     Verb("hand_back", "交回下级", _states("accepted", "assigned"), ("accepted",), COORDINATOR,
          "上级的裁定意见"),
-    Verb("sign_for", "签收", AT_UNITS, SAME, HANDLERS, "经办人和电话",
+    Verb("sign_for", "签收", AT_UNITS, SAME, BY_UNIT, "经办人和电话",
          assignment=_states("offered"), limit="签收时限，自交办起算"),
-    Verb("contact", "联系企业", AT_UNITS, SAME, HANDLERS,
+    Verb("contact", "联系企业", AT_UNITS, SAME, BY_UNIT,
          "联系时间、方式和情况", note=True, assignment=OPEN_ASSIGNMENT,
          limit="首次联系时限，自交办起算"),
-    Verb("progress", "阶段反馈", AT_UNITS, SAME, HANDLERS,
+    Verb("progress", "阶段反馈", AT_UNITS, SAME, BY_UNIT,
          "进展情况；可写明计划办结时间", note=True, assignment=OPEN_ASSIGNMENT),
     Verb("pass_on", "转办", _states("assigned", "held"), SAME, HANDLERS,
          "几个下级单位及其时限，不得超过本单位时限；转办即视为签收",
@@ -299,13 +303,13 @@ VERBS: tuple[Verb, ...] = (
          part="child", limit="申请次日起1个工作日内审批"),
     Verb("copy", "抄送", OPEN, SAME, COORDINATOR, "抄送哪些单位、领导；只供查阅，不承担办理"),
     Verb("uncopy", "取消抄送", ANY, SAME, COORDINATOR, "取消哪些抄送和理由"),
-    Verb("ask_return", "退单申请", _states("assigned"), SAME, HANDLERS, "退单理由和依据",
+    Verb("ask_return", "退单申请", _states("assigned"), SAME, BY_UNIT, "退单理由和依据",
          assignment=_states("offered", "taken"), limit="自交办起1个工作日内，特急30分钟内"),
     Verb("rule_return", "退单裁定", _states("assigned", "accepted"), ("same", "accepted"),
          COORDINATOR,
          "同意退单（改派）并写明新的主办单位，或不同意退单（请继续办理）；同一诉求本轮再次退单的，"
          "会商研究后裁定", limit="申请当日裁定"),
-    Verb("ask_extension", "延期申请", _states("assigned"), SAME, HANDLERS,
+    Verb("ask_extension", "延期申请", _states("assigned"), SAME, BY_UNIT,
          "新的办结时间、理由、已向企业说明；特急不得延期",
          assignment=_states("offered", "taken"), limit="到期前1个工作日提出"),
     Verb("rule_extension", "延期审批", _states("assigned", "accepted"), SAME,
@@ -319,7 +323,7 @@ VERBS: tuple[Verb, ...] = (
          "本单位设为反馈须经审签的：同意报送，或退回经办人并写明意见；负责人本人反馈的不再审签",
          assignment=_states("signing"), stays=_states("accepted"),
          limit="办结时限内报送，审签时间计入本单位时限"),
-    Verb("answer", "办结反馈", _states("assigned", "accepted"), ("answered", "same"), HANDLERS,
+    Verb("answer", "办结反馈", _states("assigned", "accepted"), ("answered", "same"), BY_UNIT,
          "办理结果、内部办理情况、对企业的答复，以及该结果要求的佐证；反馈即视为签收。协办单位"
          "均已反馈或免予反馈后，主办单位方可办结反馈；转办给下级的，下级均已反馈或免予反馈后方可"
          "反馈；协办、下级反馈不改变诉求状态",
@@ -422,6 +426,8 @@ class Held:
     can. Reckoned when it is asked for: it takes limits, caps and the calendar."""
     asks: int = 0
     """Of what was passed on: what it asks of the unit that did, RETURN and EXTENSION."""
+    offline: bool = False
+    """Its unit works offline: the owning office records what it does."""
 
 
 @dataclass(frozen=True)
@@ -478,19 +484,36 @@ class Verdict:
 
 NOT_YOURS = "您的岗位不能办理这一步。"
 
+ON_BEHALF: dict[str, str] = {
+    "sign_for": "代签收",
+    "contact": "代录联系",
+    "progress": "代录阶段反馈",
+    "answer": "代录反馈",
+    "ask_return": "代录退单",
+    "ask_extension": "代录延期",
+}
+"""How the screen calls it when the office does it for a unit that works offline."""
+
 
 def may(
-    code: str, facts: Facts | None, actor: Actor, assignment_id: int | None = None
+    code: str,
+    facts: Facts | None,
+    actor: Actor,
+    assignment_id: int | None = None,
+    *,
+    on_behalf: bool = False,
 ) -> Verdict:
     """Whether `actor` may do `code` on the appeal with these facts now, and under which seat.
 
     `facts` is None for what begins an appeal. `assignment_id` is the one he acts on, where his
-    posts give him several. Raises KeyError for a verb that is not in the table.
+    posts give him several. `on_behalf`: for a unit that works offline, and not in his own right.
+    Raises KeyError for a verb that is not in the table.
     """
     verb = BY_CODE[code]
-    candidates = list(_entitled(verb, facts, actor, assignment_id))
+    candidates = list(_entitled(verb, facts, actor, assignment_id, on_behalf=on_behalf))
     if not candidates:
-        return Verdict(403, NOT_YOURS)
+        refusal = _acts_itself(verb, facts, actor, assignment_id) if on_behalf else ""
+        return Verdict(403, refusal or NOT_YOURS)
     if facts is None or not verb.frm:
         return Verdict(200, seat=candidates[0][0])
     if facts.state not in verb.frm:
@@ -517,7 +540,8 @@ def may(
                 continue
         if states and assignment.state not in states:
             state = ASSIGNMENT_STATES[assignment.state]
-            late = f"本单位的交办件现为“{state}”，不能{verb.label}。"
+            whose = assignment.unit_name if on_behalf else "本单位"
+            late = f"{whose}的交办件现为“{state}”，不能{verb.label}。"
             continue
         if code == "answer" and assignment.part == "lead":
             waits_for = no_last_word(facts)
@@ -544,6 +568,27 @@ NOTHING = {
     "rule_child_return": "没有待裁定的下级退单申请。",
     "rule_child_extension": "没有待审批的下级延期申请。",
 }
+
+
+def _acts_itself(
+    verb: Verb, facts: Facts | None, actor: Actor, assignment_id: int | None
+) -> str:
+    """What a coordinator is told who would record something for a unit that works online; '' for
+    everybody else."""
+    by_office = facts is not None and any(
+        seat.unit_id == facts.office_id for seat in actor.seats_as("coordinator")
+    )
+    if facts is None or not by_office or verb.code not in ON_BEHALF:
+        return ""
+    units = dict.fromkeys(
+        h.unit_name
+        for h in facts.assignments
+        if assignment_id in (None, h.id) and not h.offline and h.state != "released"
+    )
+    if not units:
+        return "本件没有线下办理的承办单位，不能代录。"
+    named = "、".join(units)
+    return f"{named}的办理方式为线上，请由该单位自行{verb.label}，办公室不能代录。"
 
 
 def no_last_word(facts: Facts) -> str:
@@ -584,14 +629,17 @@ def _not_settled_below(facts: Facts, held: Held) -> str:
     return f"下级单位{named}尚未反馈，待其反馈或由本单位免予下级反馈后，方可办结反馈。"
 
 
-def hands(code: str, facts: Facts, actor: Actor) -> tuple[int, ...]:
+def hands(
+    code: str, facts: Facts, actor: Actor, *, on_behalf: bool = False
+) -> tuple[int, ...]:
     """The assignments on which `actor` may do `code` now, the likeliest first. Of several he has
     to say which."""
     verb = BY_CODE[code]
     if not verb.assignment or verb.part:
         return ()
-    mine = dict.fromkeys(h.id for _, h, _ in _entitled(verb, facts, actor, None, every=True) if h)
-    return tuple(i for i in mine if may(code, facts, actor, i))
+    found = _entitled(verb, facts, actor, None, every=True, on_behalf=on_behalf)
+    mine = dict.fromkeys(h.id for _, h, _ in found if h)
+    return tuple(i for i in mine if may(code, facts, actor, i, on_behalf=on_behalf))
 
 
 Candidate = tuple[Seat | None, Held | None, frozenset[str]]
@@ -605,9 +653,12 @@ def _entitled(
     assignment_id: int | None,
     *,
     every: bool = False,
+    on_behalf: bool = False,
 ) -> Iterable[Candidate]:
     """The seats (with the assignment they act on) that the table's `by` column admits."""
     for who in verb.by:
+        if on_behalf != (who.scope == "on_behalf"):
+            continue
         if actor.kind != "person":
             if who.role == actor.kind:
                 yield None, None, verb.assignment
@@ -663,9 +714,13 @@ def _in_scope(
     elif scope == "known":
         if actor.id in facts.known_to or seat.unit_id in facts.known_to_units:
             yield seat, None
-    elif scope in ("handling", "lead", "addressee"):
+    elif scope in ("handling", "lead", "addressee", "on_behalf"):
         # The open assignment first, the lead before assists: that is the one a person means.
-        held = [h for h in facts.assignments if h.unit_id == seat.unit_id]
+        if scope == "on_behalf":
+            by_office = seat.unit_id == facts.office_id
+            held = [h for h in facts.assignments if h.offline and by_office]
+        else:
+            held = [h for h in facts.assignments if h.unit_id == seat.unit_id]
         if scope == "lead":
             held = [h for h in held if h.part == "lead"]
         held = [h for h in held if h.state != "released" and not h.upheld_return]
@@ -741,9 +796,13 @@ def _barred(
     return free
 
 
-def verbs_open_to(facts: Facts, actor: Actor, codes: Iterable[str]) -> list[Verb]:
+def verbs_open_to(
+    facts: Facts, actor: Actor, codes: Iterable[str], *, on_behalf: bool = False
+) -> list[Verb]:
     """Those of `codes` that `actor` may do now, in the table's order."""
     wanted = set(codes)
+    if on_behalf and not any(h.offline for h in facts.assignments):
+        return []
     held = actor.roles | {"registrar"} if actor.kind == "person" else {actor.kind}
     # Most need not be asked in full: they are not for this state, or not for these posts.
     return [
@@ -752,7 +811,7 @@ def verbs_open_to(facts: Facts, actor: Actor, codes: Iterable[str]) -> list[Verb
         if facts.state in v.frm
         and v.code in wanted
         and not v.roles.isdisjoint(held)
-        and may(v.code, facts, actor)
+        and may(v.code, facts, actor, on_behalf=on_behalf)
     ]
 
 

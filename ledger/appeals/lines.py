@@ -225,6 +225,9 @@ NEXT = (
 )
 """The acts that carry an appeal on; the first that is allowed now is offered in the row."""
 
+ON_BEHALF = ("sign_for_on_behalf", "answer_on_behalf")
+"""What the office does for a unit that works offline."""
+
 AT_ONCE = frozenset({"sign_for"})
 
 
@@ -235,10 +238,12 @@ def next_acts(
     found: dict[int, Act] = {}
     for row in rows:
         for code in wanted:
-            if lifecycle.may(code, facts[row.id], actor):
-                verb = lifecycle.BY_CODE[code]
-                url = f"/appeals/{row.number}/{verb.url}"
-                found[row.id] = Act(verb.label, url, code in AT_ONCE)
+            on_behalf = code in ON_BEHALF
+            verb = lifecycle.BY_CODE[code.removesuffix("_on_behalf") if on_behalf else code]
+            if lifecycle.may(verb.code, facts[row.id], actor, on_behalf=on_behalf):
+                url = f"/appeals/{row.number}/{code.replace('_', '-')}"
+                label = lifecycle.ON_BEHALF[verb.code] if on_behalf else verb.label
+                found[row.id] = Act(label, url, code in AT_ONCE)
                 break
     return found
 

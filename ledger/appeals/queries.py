@@ -525,6 +525,7 @@ def facts_of(rows: Iterable[Row[Any]], at: datetime) -> dict[int, Facts]:
                 parent_id=row.parent_id,
                 asks=asked_below.get(row.appeal_id, 0) if row.part == "child" else 0,
                 past=row.round < rounds[row.appeal_id],
+                offline=units[row.unit_id].offline,
             )
         )
     keys = _first_keys([row for row in wanted if row.answered_at is not None])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Set
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import Boolean, ForeignKey, Integer, String, Text, inspect, select
 from sqlalchemy.orm import Mapped, mapped_column
@@ -26,6 +26,7 @@ from ..people.models import Unit
 from ..trail.act import Act, Stream
 from ..trail.models import ERASED, Entry, next_serial
 from . import indexing, lifecycle, unit_sight
+from .behalf import Behalf, Recording
 from .lifecycle import BY_MANAGER, EXTENSION, FIRST_KEY, OPEN, RETURN, SIGNING, Verdict
 from .parts import AppealPlate, Assignment, Copy, Deadline, FormerOwner
 from .standing import Standing
@@ -382,22 +383,23 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         by: Actor,
         at: datetime,
         happened_at: datetime | None = None,
-        on_behalf: str = "",
+        behalf: Behalf | None = None,
         seen: int | None = None,
         hand: int | None = None,
     ) -> Act:
         """Begin the act of `verb`. Raises Refused, and Invalid for a moment out of bounds.
 
         `hand` is the assignment that `by` acts on; Invalid where his posts give him several and
-        he does not say which.
+        he does not say which. `behalf`: he records it for a unit that works offline.
         """
+        recorded = behalf is not None
         if not lifecycle.BY_CODE[verb].frm:
             verdict = lifecycle.may(verb, None, by)
         else:
             facts = self.facts(at, by)
-            verdict = lifecycle.may(verb, facts, by, hand)
+            verdict = lifecycle.may(verb, facts, by, hand, on_behalf=recorded)
             unsaid = verdict.assignment_id is not None and hand is None
-            if unsaid and len(lifecycle.hands(verb, facts, by)) > 1:
+            if unsaid and len(lifecycle.hands(verb, facts, by, on_behalf=recorded)) > 1:
                 raise Invalid("hand", CHOOSE_HAND)
         if not verdict:
             raise Refused(verdict.status, verdict.reason)
@@ -409,16 +411,19 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
                 raise Invalid("happened_at", f"发生时间最多补录到{hours}小时前")
             happened_at = min(happened_at, at)
         self._stated_at = happened_at
-        act = Act(
-            self,
-            verb,
-            by=by,
-            seat=verdict.seat,
-            at=at,
-            happened_at=happened_at,
-            on_behalf=on_behalf,
-            seen=None if lifecycle.BY_CODE[verb].note else seen,
-        )
+        begun: dict[str, Any] = {
+            "by": by,
+            "seat": verdict.seat,
+            "at": at,
+            "happened_at": happened_at,
+            "seen": None if lifecycle.BY_CODE[verb].note else seen,
+        }
+        if behalf is None:
+            act = Act(self, verb, **begun)
+        else:
+            if behalf.fault is not None:
+                raise Invalid(*behalf.fault)
+            act = Recording(self, verb, behalf=behalf, **begun)
         if verdict.assignment_id is not None:
             act.assignment = next(a for a in self.assignments if a.id == verdict.assignment_id)
         return act

@@ -10,6 +10,7 @@ from ..deadlines.calendar import last_day
 from ..deadlines.queries import caps_in_force, load_calendar
 from ..people.actor import Actor
 from ..people.models import Unit
+from .behalf import Behalf
 from .intake import _known_reason
 from .opening import Opening
 from .parts import Assignment, Deadline, Request
@@ -36,20 +37,22 @@ class Requesting(Opening):
         by: Actor,
         at: datetime,
         hand: int | None = None,
+        behalf: Behalf | None = None,
         seen: int | None = None,
     ) -> None:
         """退单申请: not ours. Its clocks run on. Asking counts as signing for."""
         _known_reason("return", reason_code)
         if not basis.strip():
             raise Invalid("basis", "请写明退单的依据")
-        with self.act("ask_return", by=by, at=at, hand=hand, seen=seen) as act:
+        with self.act("ask_return", by=by, at=at, hand=hand, behalf=behalf, seen=seen) as act:
             act.data["reason"] = reason_code
             given: Assignment = act.assignment
-            self._receipted(given, by, at)
+            self._receipted(given, by, at, behalf)
             given.state = "contested"
             given.returns += 1
             days = caps_in_force(at).return_ruling_days
-            self._ask("return", given, reason_code, basis, days, by=by, at=at)
+            asker = None if behalf else by.id
+            self._ask("return", given, reason_code, basis, days, asker=asker, at=at)
 
     def rule_return(
         self,
@@ -120,6 +123,7 @@ class Requesting(Opening):
         by: Actor,
         at: datetime,
         hand: int | None = None,
+        behalf: Behalf | None = None,
         seen: int | None = None,
     ) -> None:
         """延期申请, until the end of a working day. Asking counts as signing for."""
@@ -130,14 +134,15 @@ class Requesting(Opening):
             raise Invalid("basis", "请写明延期的理由")
         if not firm_told:
             raise Invalid("firm_told", "申请延期前应先向企业说明，请说明后勾选")
-        with self.act("ask_extension", by=by, at=at, hand=hand, seen=seen) as act:
+        with self.act("ask_extension", by=by, at=at, hand=hand, behalf=behalf, seen=seen) as act:
             act.data["reason"] = reason_code
             given: Assignment = act.assignment
             clock = self._check_extension(given, until, at)
-            self._receipted(given, by, at)
+            self._receipted(given, by, at, behalf)
             caps = caps_in_force(at)
             days = caps.extension_ruling_days
-            request = self._ask("extension", given, reason_code, basis, days, by=by, at=at)
+            asker = None if behalf else by.id
+            request = self._ask("extension", given, reason_code, basis, days, asker=asker, at=at)
             request.proposed_at = until
             request.firm_told = True
             longer = self.working_days(clock.due_at, until)
@@ -218,10 +223,6 @@ class Requesting(Opening):
 
     # -- both ------------------------------------------------------------------------------
 
-    def _receipted(self, given: Assignment, by: Actor, at: datetime) -> None:
-        if given.handler_id is None:
-            self._sign(given, by, at, given.handler_name)
-
     def _ask(
         self,
         kind: str,
@@ -230,16 +231,17 @@ class Requesting(Opening):
         basis: str,
         days: int,
         *,
-        by: Actor,
+        asker: int | None,
         at: datetime,
     ) -> Request:
-        """`days`: working days within which it is to be ruled on."""
+        """`days`: working days within which it is to be ruled on. `asker`: None where the office
+        recorded it for a unit."""
         request = Request(
             assignment_id=given.id,
             kind=kind,
             state="asked",
             asked_at=at,
-            asked_by_id=by.id,
+            asked_by_id=asker,
             reason_code=reason_code,
             basis=basis,
         )

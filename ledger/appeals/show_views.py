@@ -171,6 +171,8 @@ SIZES = {
     "happened_at": "half",
     "handler_name": "half",
     "handler_phone": "half",
+    "counterpart": "half",
+    "counterpart_phone": "half",
     "reason_code": "",
     "hold_review_on": "half",
     "until": "half",

@@ -116,6 +116,7 @@ class Given:
             parent_id=self.parent_id,
             parent_unit_id=parent_unit_id,
             asks=asks,
+            offline=unit.offline,
         )
 
 

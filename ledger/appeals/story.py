@@ -22,13 +22,22 @@ from ..firms.phones import mask
 from ..people.roles import LABELS as ROLES
 from ..trail.replay import Rows, apply_body, read
 from .lifecycle import BY_CODE, STATES
+from .lifecycle import ON_BEHALF as BY_OFFICE
 
 WITHHELD = "按规定不予显示"
 UNSIGNED = "承办单位负责人审签前不予显示"
 
 WITHDRAWALS: dict[str, str] = {"appellant": "诉求人撤回", "void": "登记作废"}
 
-ON_BEHALF: dict[str, str] = {"phone": "电话", "wechat": "微信", "paper": "纸质", "fax": "传真"}
+ON_BEHALF: dict[str, str] = {
+    "phone": "电话",
+    "wechat": "微信",
+    "paper": "纸质",
+    "fax": "传真",
+    "visit": "当面",
+    "sheet": "反馈表",
+}
+"""By which way a unit that works offline said it."""
 
 FIELDS: dict[str, str] = {
     "details_question": "需要补充",
@@ -74,6 +83,9 @@ WORDS: dict[str, str] = {
     "told": "告知情况",
     "basis": "依据",
     "ruling": "裁定意见",
+    "counterpart": "对方",
+    "counterpart_phone": "对方电话",
+    "behalf_note": "代录说明",
 }
 """Words that belong to an entry alone."""
 
@@ -331,6 +343,8 @@ class _Teller:
 
     def _label_of_verb(self) -> str:
         verb = self.ink.verb
+        if self.ink.on_behalf and verb in BY_OFFICE:
+            return BY_OFFICE[verb]
         if verb == "answer" and self._assignment("part") == "assist":
             return "协办反馈"
         if verb == "answer" and self._assignment("part") == "child":
@@ -352,6 +366,8 @@ class _Teller:
         """What the entry's data and plain columns say, by verb."""
         data, verb = self.data, self.ink.verb
         appeal: dict[str, Any] = self.set.get("appeal", {}).get("", {})
+        if self.ink.on_behalf:
+            self._say("承办单位", self.reader.unit_name(int(self._assignment("unit_id") or 0)))
         if verb == "register":
             self._say("来源渠道", self.names.channel_name(appeal.get("channel", "")))
             received = _moment(appeal.get("received_at"))

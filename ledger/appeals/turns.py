@@ -19,6 +19,7 @@ from ..db import config
 from ..deadlines.queries import caps_in_force
 from ..firms.queries import served_by
 from ..people.actor import Actor, Seat
+from ..people.directory import directory
 from ..trail.models import Entry
 from . import unit_sight
 from .filters import UNIT_VIEWS, Filters
@@ -128,6 +129,15 @@ def _to_rule(_filters: Filters, actor: Actor, at: datetime) -> Condition:
         Appeal.state.in_(RULABLE),
         Appeal.office_id.in_(own),
     )
+
+
+def _on_behalf(_filters: Filters, actor: Actor, _at: datetime) -> Condition:
+    """As the table's scope 'on_behalf': what units that work offline have in hand."""
+    own = sorted({seat.unit_id for seat in actor.seats_as("coordinator")})
+    given = select(UnitSight.appeal_id).where(
+        UnitSight.unit_id.in_(directory().offline), UnitSight.duty.in_(unit_sight.AT_UNIT)
+    )
+    return and_(Appeal.is_open.is_(True), Appeal.office_id.in_(own), Appeal.id.in_(given))
 
 
 def _to_approve(_filters: Filters, actor: Actor, at: datetime) -> Condition:
@@ -351,6 +361,7 @@ _TURNS: dict[str, Callable[[Filters, Actor, datetime], Condition]] = {
     "to_approve": _to_approve,
     "rule_below": _rule_below,
     "reports_owed": _reports_owed,
+    "on_behalf": _on_behalf,
     "duty": _duty,
     "to_supplement": _to_supplement,
     "to_call": _to_call,

@@ -10,10 +10,11 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
@@ -272,6 +273,16 @@ def try_out(draft: ImportDraft, kind: FileKind, by: Actor) -> Summary:
         office_id=draft.office_id, channel=draft.channel, by=by, mapping=mapping_of(draft)
     )
     return taking.weigh(data, draft.file_name)
+
+
+def changes(draft: ImportDraft, kind: FileKind, by: Actor) -> Sequence[Any]:
+    """Every row as it will be, where the kind says so. Raises as `try_out`."""
+    if kind.changes is None:
+        return ()
+    taking = kind.taking(
+        office_id=draft.office_id, channel=draft.channel, by=by, mapping=mapping_of(draft)
+    )
+    return kind.changes(taking.kind, taking.open(load(draft), draft.file_name))
 
 
 def take_in(draft: ImportDraft, kind: FileKind, by: Actor) -> int:

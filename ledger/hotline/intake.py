@@ -17,7 +17,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from sqlalchemy.exc import IntegrityError
 
@@ -79,6 +79,8 @@ class Standing:
     appeal_id: int | None = None
     clash: str = ""
     """What to say of a row that differs; '' where it is only that its text is another one."""
+    refusal: str = ""
+    """Why the row cannot be taken, where only the ledger tells."""
 
 
 class Kind(Protocol[T]):
@@ -91,8 +93,8 @@ class Kind(Protocol[T]):
     together: bool
     """Whether `bring` only begins appeals, so that the rows of a batch are written together."""
 
-    def understand(self, row: sheets.Row) -> T:
-        """Raises Unusable."""
+    def understand(self, row: sheets.Row) -> T | None:
+        """None for a row that says nothing. Raises Unusable."""
 
     def known(self, items: Sequence[T]) -> dict[str, Standing]:
         """What of these stands already, by key. Reads only."""
@@ -102,6 +104,13 @@ class Kind(Protocol[T]):
 
     def bring(self, item: T, *, by: Actor, at: datetime) -> Standing:
         """Create it. Raises Invalid; Refused where `by` may not."""
+
+
+@runtime_checkable
+class AsksTable(Protocol):
+    """A kind whose rows stand or fall by whoever brings them in."""
+
+    def ask_for(self, by: Actor) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -172,6 +181,8 @@ class Taking(Generic[T]):
         self.mapping = mapping
         self.claim = claim
         self._ids = Ids()
+        if isinstance(kind, AsksTable):
+            kind.ask_for(by)
 
     def open(self, data: bytes, filename: str) -> sheets.Sheet:
         """Raises SheetError in Chinese where there is no such table in it."""
@@ -229,9 +240,12 @@ class Taking(Generic[T]):
                 yield row.number, "；".join(row.problems)
                 continue
             try:
-                yield row.number, self.kind.understand(row)
+                item = self.kind.understand(row)
             except Unusable as problem:
                 yield row.number, str(problem)
+            else:
+                if item is not None:
+                    yield row.number, item
 
     def _begin(self, data: bytes, filename: str) -> int:
         with writing() as at:
@@ -359,6 +373,9 @@ def unhurried() -> Iterator[None]:
 
 
 def _compare(line: _Line, item: Item, standing: Standing) -> None:
+    if standing.refusal:
+        line.reason = f"{REJECTED}：{standing.refusal}"
+        return
     if standing.matter == item.matter:
         line.outcome, line.reason = "repeated", REPEATED
         return

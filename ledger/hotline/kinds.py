@@ -6,15 +6,17 @@ further line of `_ROWS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..appeals.models import Appeal
 from ..catalogue.queries import catalogue
 from ..people.actor import Actor, Seat
-from ..sheets import Columns
-from . import batch, firm_rows, intake, old_ledgers, orders, template
+from ..sheets import Columns, Sheet
+from . import batch, feedback, firm_rows, intake, old_ledgers, orders, template
 from .batch import Batch
+from .feedback import Feedback
 from .firm_rows import FirmRows
 from .intake import Taking
 from .models import ImportRun
@@ -51,6 +53,14 @@ class FileKind:
     """Makes an empty workbook to fill in."""
     blank_name: str = ""
     """The file name under which it is handed out."""
+    done: str = "新登记"
+    """What is said of a row that was taken in."""
+    changes: Callable[[intake.Kind[Any], Sheet], Sequence[Any]] | None = None
+    """Every row as it will be, for a trial that shows each change; its columns are given, and need
+    no looking at."""
+    ours: Callable[[Appeal, str], Mapping[str, str]] | None = None
+    """Title and content of what stands, given the reason of a conflict; without it those of the
+    appeal."""
 
     def taking(
         self,
@@ -78,6 +88,11 @@ class OpeningOrders(Orders):
 def hotlines() -> dict[str, str]:
     """The channels whose orders bring numbers of their own."""
     return {c.code: c.name for c in catalogue().channels.values() if c.source_system}
+
+
+def _changes(kind: intake.Kind[Any], sheet: Sheet) -> Sequence[feedback.Change]:
+    assert isinstance(kind, Feedback)
+    return list(kind.changes(sheet))
 
 
 _ROWS = (
@@ -109,6 +124,12 @@ _ROWS = (
         lambda office_id, _channel: FirmRows(office_id),
         about="企业库没有的企业逐家登记；已有的不改动。同一代码名称不同、同名代码不同的列为“内容不一致”。",
         counts="家",
+    ),
+    FileKind(
+        "feedback", "承办单位反馈表", feedback.recording_seat, feedback.COLUMNS, Feedback.required,
+        lambda office_id, _channel: Feedback(office_id),
+        about="线下单位填回的反馈表，逐行代录为阶段反馈或办结反馈；空行跳过，导出后已有变化的不录入。",
+        done="已录入", changes=_changes, ours=feedback.ours,
     ),
 )  # fmt: skip
 

@@ -16,6 +16,7 @@ from ..catalogue.queries import catalogue
 from ..catalogue.words import APPELLANT_TYPES, KINDS, URGENCIES
 from .batch import COLUMNS, channels_by_hand
 
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 FILE_NAME = "企业诉求批量登记模板.xlsx"
 
 ROWS, NOTES, LISTS = "诉求登记", "填写说明", "选项"
@@ -112,7 +113,7 @@ def workbook() -> bytes:
         "needed": book.add_format({**head, "font_color": "#C00000"}),
         "plain": book.add_format(plain),
     }
-    ranges = _lay_lists(lists, _choices())
+    ranges = lay_lists(lists, _choices())
     for index, told in enumerate(TOLD):
         shape = book.add_format({"num_format": told.shape}) if told.shape else None
         rows.set_column(index, index, told.width, shape)
@@ -151,14 +152,14 @@ def _choices() -> dict[str, list[str]]:
     }
 
 
-def _lay_lists(sheet: Any, choices: dict[str, list[str]]) -> dict[str, str]:
-    """Each list in a column of its own; gives where it stands. A list that is written into the
-    validation itself may have no more than 255 characters."""
+def lay_lists(sheet: Any, choices: dict[str, list[str]], name: str = LISTS) -> dict[str, str]:
+    """Each list in a column of its own of the sheet `name`; gives where it stands. A list that is
+    written into the validation itself may have no more than 255 characters."""
     ranges = {}
     for column, (field, words) in enumerate(choices.items()):
         sheet.write_column(0, column, words)
         letter = chr(ord("A") + column)
-        ranges[field] = f"='{LISTS}'!${letter}$1:${letter}${len(words)}"
+        ranges[field] = f"='{name}'!${letter}$1:${letter}${len(words)}"
     return ranges
 
 
@@ -168,11 +169,11 @@ def _lay_notes(sheet: Any, formats: dict[str, Any]) -> None:
     for number, line in enumerate(_ABOUT):
         sheet.write_string(number, 0, line)
     top = len(_ABOUT) + 1
-    _write(sheet, top, ("栏目", "是否必填", "怎样填写", "示例（不会导入）"), formats["head"])
+    write(sheet, top, ("栏目", "是否必填", "怎样填写", "示例（不会导入）"), formats["head"])
     for number, told in enumerate(TOLD, top + 1):
-        _write(sheet, number, (told.title, told.needed, told.how, told.example), formats["plain"])
+        write(sheet, number, (told.title, told.needed, told.how, told.example), formats["plain"])
 
 
-def _write(sheet: Any, row: int, words: Iterable[str], shape: Any) -> None:
+def write(sheet: Any, row: int, words: Iterable[str], shape: Any) -> None:
     for column, word in enumerate(words):
         sheet.write_string(row, column, word, shape)

@@ -22,7 +22,7 @@ from ..people.acting import current_actor
 from ..people.actor import Actor
 from ..sheets import Row, Sheet, SheetError
 from ..web import Choice, Files, Form, NotFound, Radio, Refused, as_download, see_other
-from . import drafts, queries, settling
+from . import drafts, feedback_sheet, feedback_views, queries, settling
 from .drafts import AlreadyTaken, BadMapping, Gone
 from .intake import CONFLICT, Problem, Unusable
 from .kinds import KINDS, FileKind
@@ -30,13 +30,13 @@ from .models import ImportDraft, ImportLine, ImportRun
 from .queries import Lines, Place, Reach
 from .settling import Phrase
 from .taking import NoSuchChannel
+from .template import XLSX
 
 blueprint = Blueprint("imports", __name__, url_prefix="/imports")
 
 SHOWN = 10
 """Rows of the file that are shown as they are understood."""
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CHANGED = "您试导入之后，这个文件的列对应关系已被改动。请重新试导入，核对后再正式导入。"
 
 
@@ -63,6 +63,7 @@ class SettlingForm(Form):
 def init_app(app: Flask) -> None:
     """Register the room's pages."""
     app.register_blueprint(blueprint)
+    app.register_blueprint(feedback_views.blueprint)
     doors = app.extensions.setdefault("ledger_doors", {})
     doors["/imports/"] = lambda actor: any(kind.may(actor) for kind in KINDS.values())
 
@@ -96,12 +97,15 @@ def start() -> ResponseReturnValue:
             except SheetError as problem:
                 form.file.errors = [f"{problem}。"]
             else:
-                return see_other(url_for("imports.draft", draft_id=draft_id))
+                return see_other(_after_upload(kind, draft_id))
     runs = queries.runs_of(current_actor(), reaches.values())
     page = render_template(
         "imports/start.html",
         kinds=[r.kind for r in reaches.values()],
         kind=kind,
+        sheets=feedback_sheet.waiting(reach.office_id, current_actor(), now())
+        if kind.changes is not None
+        else (),
         form=form,
         names=[(words[0], name in kind.required) for name, words in kind.columns.items()],
         most=drafts.MOST_BYTES // 1024 // 1024,
@@ -110,6 +114,12 @@ def start() -> ResponseReturnValue:
         waits=queries.unsettled(runs),
     )
     return page, status
+
+
+def _after_upload(kind: FileKind, draft_id: int) -> str:
+    """Where the columns are given, there is nothing to choose."""
+    step = "imports.draft" if kind.changes is None else "imports.trial"
+    return url_for(step, draft_id=draft_id)
 
 
 def _upload_form(kind: FileKind) -> UploadForm:
@@ -317,6 +327,15 @@ def trial(draft_id: int) -> ResponseReturnValue:
         summary = drafts.try_out(found, reach.kind, current_actor())
     except (SheetError, NoSuchChannel) as problem:
         return _draft_page(found, reach.kind, problem=str(problem), status=422)
+    if reach.kind.changes is not None:
+        return render_template(
+            "imports/changes.html",
+            draft=found,
+            kind=reach.kind,
+            summary=summary,
+            mark=drafts.mark_of(found),
+            changes=drafts.changes(found, reach.kind, current_actor()),
+        )
     in_conflict = [p for p in summary.problems if p.reason.startswith(CONFLICT)]
     rejected = [p for p in summary.problems if not p.reason.startswith(CONFLICT)]
     return render_template(
@@ -462,7 +481,7 @@ def _laid(run: ImportRun, waiting: Lines, actor: Actor, at: datetime) -> list[La
     for row in waiting.rows:
         line, appeal = row.line, row.appeal
         theirs = json.loads(line.theirs) if line.theirs else {}
-        ours = {"title": appeal.title, "content": appeal.content} if appeal is not None else {}
+        ours = _ours(KINDS[run.kind], appeal, line) if appeal is not None else {}
         pairs = {
             name: settling.compared(ours.get(name, ""), theirs.get(name, ""))
             if name in ours and theirs.get(name)
@@ -481,6 +500,12 @@ def _laid(run: ImportRun, waiting: Lines, actor: Actor, at: datetime) -> list[La
             )
         )
     return found
+
+
+def _ours(kind: FileKind, appeal: Appeal, line: ImportLine) -> Mapping[str, str]:
+    if kind.ours is None:
+        return {"title": appeal.title, "content": appeal.content}
+    return kind.ours(appeal, line.reason.removeprefix(f"{CONFLICT}："))
 
 
 def _row_asked(name: str) -> int | None:

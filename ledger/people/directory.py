@@ -48,6 +48,7 @@ class UnitRow:
     duty_phone: str
     depth: int
     """0 at the top."""
+    offline: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,13 @@ class Directory:
         """The ids of the units with these paths and of all below them, in order."""
         return tuple(sorted(u.id for u in self.units.values() if u.path.startswith(tuple(paths))))
 
+    @property
+    def offline(self) -> tuple[int, ...]:
+        """The ids of the units that work offline, in order."""
+        return self.keep(
+            "offline", lambda: tuple(sorted(i for i, u in self.units.items() if u.offline))
+        )
+
     def person(self, key: str) -> Known | None:
         """Whoever a session names by this key (Person.fs_uniquifier)."""
         return self.keep(("person", key), lambda: _read_person(key, self.units))
@@ -185,6 +193,7 @@ def _read_units() -> dict[int, UnitRow]:
             active=row.active,
             duty_phone=row.duty_phone,
             depth=max(len(above) - 1, 0),
+            offline=row.offline,
         )
         placed.append(([codes.get(i, ("", i)) for i in above], unit))
     placed.sort(key=lambda one: one[0])
@@ -224,4 +233,5 @@ def _read_person(key: str, units: dict[int, UnitRow]) -> Known | None:
 _COLUMNS = (
     Unit.id, Unit.code, Unit.path, Unit.name, Unit.short_name, Unit.kind, Unit.region_code,
     Unit.number_prefix, Unit.is_office, Unit.needs_sign_off, Unit.active, Unit.duty_phone,
+    Unit.offline,
 )  # fmt: skip
