@@ -26,6 +26,7 @@ from .act_forms import ActForm
 from .acts import BY_URL, Act, Doing, Drawing
 from .assist_acts import hand
 from .attachment_views import Taken, forget, store, take_files
+from .joined_queries import lock_kin_of
 from .leaf import Leaf
 from .models import Appeal
 from .pages import blueprint
@@ -163,16 +164,18 @@ def _locked(
     """The appeal and whatever else the act names, their rows locked in ascending id."""
     number = appeal.number
     named = acts.master_named(form) if "master" in form else ""
-    if not named or named == number:
+    kin = appeal.master_id is not None or appeal.joined_count > 0
+    if (not named or named == number) and not kin:
         if not stands(appeal):
             db.session.expire_all()
             appeal = found(number, actor, at, lock=True)
         return appeal, {named: appeal} if named else {}
     db.session.expire_all()
     rows = {number: found(number, actor, at)}
-    other = acts.another(named, actor, at)
+    other = acts.another(named, actor, at) if named else None
     if other is not None:
         rows[named] = other
+    lock_kin_of(rows[number], *(row.id for row in rows.values()))
     locked = {
         row.number: found(row.number, actor, at, lock=True)
         for row in sorted(rows.values(), key=lambda row: row.id)

@@ -19,7 +19,7 @@ from ..people.actor import Actor
 from ..people.models import Unit
 from ..web import Text, Tick
 from . import act_forms as forms
-from . import asked, assist_acts, lifecycle, plates, reckoning, unit_choices
+from . import asked, assist_acts, join_acts, join_forms, lifecycle, plates, reckoning, unit_choices
 from .attachment_views import Taken, to_rows
 from .intake import CORRECTABLE
 from .leaf import Leaf
@@ -794,6 +794,16 @@ _ROWS: tuple[Act, ...] = (
         depends=_on_day, done="已转入挂账跟踪", hint="挂账期间各项时限暂停。"),
     Act("recall", "收回", ("recall",), forms.RecallForm, assist_acts.recall,
         offer=assist_acts.offer_recall, depends=assist_acts.on_assists, tone="danger"),
+    Act("join", "并案办理", ("join",), join_forms.JoinForm, join_acts.join,
+        offer=join_acts.offer_masters, depends=_on_its_words,
+        hint="不同诉求主体反映同一事项的，并入主件一次办理；本件保留编号，逐户回访、逐户销号。"
+        "本件未办结的交办解除，办理时限随主件。"),
+    Act("unjoin", "解除并案", ("unjoin",), join_forms.UnjoinForm, join_acts.unjoin,
+        offer=join_acts.offer_masters, depends=_on_its_words, tone="danger",
+        hint="解除后转为待交办，重新计算交办时限；填写主件的，同时改并到该件。"),
+    Act("word_reply", "逐户答复", ("word_reply",), join_forms.WordReplyForm,
+        join_acts.word_reply, prefill=join_acts.prefill_reply, depends=_on_its_words,
+        done="已修改对该企业的答复", hint="默认采用主件的答复；与该企业情况不完全相符的，在这里改写。"),
     Act("merge", "合并", ("merge",), forms.MergeForm, _merge, offer=_offer_masters,
         depends=_on_its_words, tone="danger",
         hint="同一诉求主体反映同一事项的，并到主件办理；本件编号仍可查询。"),

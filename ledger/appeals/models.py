@@ -10,6 +10,7 @@ from ..files.models import Attachment
 from ..firms.models import Firm
 from ..people.models import Unit
 from .assisting import Assisting
+from .joining import Joining
 from .parts import (
     AppealPlate,
     Assignment,
@@ -35,7 +36,7 @@ def _few(name: str, where: str, *columns: str) -> Index:
     )
 
 
-class Appeal(Assisting, Requesting, Reckoning):
+class Appeal(Joining, Assisting, Requesting, Reckoning):
     """诉求. See record.py for its columns."""
 
     __tablename__ = "appeal"
@@ -74,6 +75,8 @@ class Appeal(Assisting, Requesting, Reckoning):
             "id",
         ),
         _few("ix_appeal_asked", "asked IS NOT NULL", "asked", "office_id", "due_at", "id"),
+        _few("ix_appeal_masters", "joined_count > 0", "office_id", "id"),
+        _few("ix_appeal_joined", "master_id IS NOT NULL AND state <> 'merged'", "office_id", "id"),
         _few("ix_appeal_open_urgency", "is_open IS true", "urgency", "office_id", "due_at", "id"),
     )
 

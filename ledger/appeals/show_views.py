@@ -448,7 +448,7 @@ def steps_of(appeal: Leaf) -> list[tuple[str, str]]:
     """The straight way, and how far along it the appeal is. A state is named for the last verb
     done, so the step after it is the one that is waited for."""
     order = [state for state, _ in PATH]
-    stands = appeal.held_from or appeal.state
+    stands = appeal.held_from or lifecycle.ON_PATH.get(appeal.state, appeal.state)
     if stands not in order:
         # An end beside the way: what was reached before it.
         reached = [appeal.registered_at, appeal.accepted_at, appeal.assigned_at,
@@ -530,6 +530,10 @@ def _reveals(facts: Facts, actor: Actor) -> str:
     who may put something to an open appeal, and those with an assignment in hand."""
     opened = replace(facts, state=ANY_OPEN)
     deals = lifecycle.may("contact", facts, actor) or lifecycle.may("supplement", opened, actor)
+    if not deals and facts.state in lifecycle.ON_PATH:
+        # What is handled with its master is in the hands of the master's units.
+        shared = replace(facts, state=lifecycle.ON_PATH[facts.state], assignments=facts.shared)
+        deals = lifecycle.may("contact", shared, actor)
     return "once" if deals else "reason"
 
 

@@ -11,8 +11,22 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Select, and_, case, delete, except_, func, inspect, select
+from sqlalchemy import (
+    Connection,
+    Select,
+    and_,
+    case,
+    delete,
+    except_,
+    func,
+    inspect,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import aliased
 
 from ..db import db, is_sqlite, writing
 from .lifecycle import OPEN_ASSIGNMENT
@@ -45,7 +59,10 @@ def is_due(appeal: AppealRecord) -> bool:
     if not state.persistent:
         return bool(state.dict.get("assignments"))
     return (
-        any(state.attrs[name].history.has_changes() for name in (*_COPIED, "assignments"))
+        any(
+            state.attrs[name].history.has_changes()
+            for name in (*_COPIED, "assignments", "master_id")
+        )
         or any(
             inspect(given).attrs[name].history.has_changes()
             for given in appeal.assignments
@@ -56,8 +73,10 @@ def is_due(appeal: AppealRecord) -> bool:
 
 
 def is_moved(appeal: AppealRecord) -> bool:
-    """Whether an assignment is about to pass to another unit: the former's row must go."""
-    return any(
+    """Whether an assignment is about to pass to another unit, or the appeal to leave its master:
+    the former's row must go."""
+    former = inspect(appeal).attrs.master_id.history.deleted or ()
+    return any(one is not None for one in former) or any(
         inspect(given).persistent
         and (
             inspect(given).attrs.unit_id.history.has_changes()
@@ -79,6 +98,8 @@ def put(appeal: AppealRecord) -> None:
     for given in appeal.assignments:
         duty = _duty(given) if appeal.state in ACTIVE else 0
         duties[given.unit_id] = duties.get(given.unit_id, 0) | duty
+    for given in appeal.shared if appeal.is_joined else ():
+        duties.setdefault(given.unit_id, 0)
     if duties:
         copied = {name: getattr(appeal, name) for name in _COPIED}
         rows = [
@@ -86,6 +107,26 @@ def put(appeal: AppealRecord) -> None:
             for unit_id, duty in sorted(duties.items())
         ]
         db.session.connection().execute(_rows_over(is_sqlite()), rows)
+
+
+def put_joined(master: AppealRecord) -> None:
+    """Keep the same for what is joined to it, also what was closed since: units see it as they
+    see the master. Their row is flushed."""
+    from .models import Appeal
+
+    connection = db.session.connection()
+    units = [given.unit_id for given in master.assignments]
+    mine = select(Appeal.id).where(Appeal.master_id == master.id, Appeal.state != "merged")
+    sight = UnitSight.__table__.c
+    own = select(Assignment.id).where(
+        Assignment.appeal_id == sight.appeal_id, Assignment.unit_id + 0 == sight.unit_id
+    )
+    connection.execute(
+        delete(UnitSight).where(
+            sight.appeal_id.in_(mine), sight.unit_id.not_in(units), ~own.exists()
+        )
+    )
+    connection.execute(_over(_shared().where(Appeal.master_id == master.id)))
 
 
 def _duty(given: Assignment) -> int:
@@ -139,13 +180,39 @@ def told() -> Select[Any]:
     )
 
 
+def _shared() -> Select[Any]:
+    """What the assignments of their masters say of joined appeals, where they have none of that
+    unit themselves."""
+    from .models import Appeal
+
+    own = aliased(Assignment)
+    return (
+        select(
+            Assignment.unit_id,
+            Appeal.id.label("appeal_id"),
+            *(getattr(Appeal, name) for name in _COPIED),
+            literal(0).label("duty"),
+        )
+        .join(Appeal, Appeal.master_id == Assignment.appeal_id)
+        .where(
+            Appeal.state != "merged",
+            ~select(own.id)
+            .where(own.appeal_id == Appeal.id, own.unit_id + 0 == Assignment.unit_id)
+            .exists(),
+        )
+        .group_by(Assignment.unit_id, Appeal.id)
+    )
+
+
 def wrong(connection: Connection) -> Iterator[str]:
     """The numbers of appeals of which something else is kept than the assignments say."""
     from .models import Appeal
 
     kept = select(*(getattr(UnitSight, name) for name in KEPT))
     found: set[int] = set()
-    for one, other in ((told(), kept), (kept, told())):
+    both = union_all(told(), _shared()).subquery()
+    said = select(*both.c)
+    for one, other in ((said, kept), (kept, said)):
         differing = except_(one, other).subquery()
         found.update(connection.scalars(select(differing.c.appeal_id)))
     for appeal_id in sorted(found):
@@ -159,12 +226,19 @@ def rebuild(batch: int = BATCH) -> None:
     most = db.session.scalar(select(func.max(Appeal.id))) or 0
     for first in range(0, most, batch):
         with writing():
-            some = told().where(Appeal.id > first, Appeal.id <= first + batch)
-            db.session.connection().execute(_over(some))
+            for said in (told(), _shared()):
+                some = said.where(Appeal.id > first, Appeal.id <= first + batch)
+                db.session.connection().execute(_over(some))
             db.session.commit()
     with writing():
         given = select(Assignment.id).where(
-            Assignment.appeal_id == UnitSight.appeal_id,
+            or_(
+                Assignment.appeal_id == UnitSight.appeal_id,
+                Assignment.appeal_id
+                == select(Appeal.master_id)
+                .where(Appeal.id == UnitSight.appeal_id, Appeal.state != "merged")
+                .scalar_subquery(),
+            ),
             # Found by its appeal, which has few: a unit may have a hundred thousand of them.
             Assignment.unit_id + 0 == UnitSight.unit_id,
         )
