@@ -180,7 +180,7 @@ def _locked(
         row.number: found(row.number, actor, at, lock=True)
         for row in sorted(rows.values(), key=lambda row: row.id)
     }
-    return locked[number], {n: row for n, row in locked.items() if n != number}
+    return locked[number], {n: row for n, row in locked.items() if n == named}
 
 
 def _is_second_click(

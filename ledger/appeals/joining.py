@@ -44,7 +44,7 @@ class Joining(Opening):
     __abstract__ = True
 
     _left = cast(Any, None)
-    """The master it has left in the act under way."""
+    """The act in which it left its master, and that one."""
 
     def join(
         self, master: Self, reason: str, *, by: Actor, at: datetime, seen: int | None = None
@@ -155,9 +155,10 @@ class Joining(Opening):
             self.joined_count += -len(labels) if left else len(labels)
 
     def after_act(self, act: Act) -> None:
-        if (left := self._left) is not None:
+        if self._left is not None and self._left[0] is act:
+            _, master = self._left
             self._left = None
-            left.gather([self], at=act.at, left=True)
+            master.gather([self], at=act.at, left=True)
         if self.joined_count and act.verb != "gather":
             self._take_along(act)
 
@@ -198,6 +199,8 @@ class Joining(Opening):
             self.lead_unit_id = master.lead_unit_id
             if master.state in PAST_REVIEW:
                 self._pass_with(master, step.at)
+            elif self.due_at != master.due_at:
+                act.data["due"] = master.due_at.isoformat()
 
     def _pass_with(self, master: Self, at: datetime) -> None:
         """To the call-back with the master's answer; with words of its own where it has some."""
@@ -221,13 +224,15 @@ class Joining(Opening):
         act.data["master"] = master.label
         act.data["step"] = step.verb
         act.data["by"] = step.by.name
+        if master.lead_unit is not None and self.lead_unit_id != master.lead_unit_id:
+            act.data["unit"] = master.lead_unit.name
 
     # -- alone again -----------------------------------------------------------------------
 
     def _leave_master(self) -> None:
         if not self.is_joined:
             return
-        self._left = self._master()
+        self._left = (db.session().info["act"], self._master())
         self.master_id = None
         self.lead_unit_id = None
         if self.answered_at is None:

@@ -38,6 +38,7 @@ from .assist_acts import PARTS
 from .attachment_views import Taken
 from .closing import WAYS
 from .intake import CORRECTABLE
+from .joined_panel import joined_panel
 from .leaf import Leaf, leaf
 from .lifecycle import PATH, Facts
 from .lines import time_words
@@ -322,6 +323,7 @@ def article(
         "trail": _hole("trail") if said_later else _drawn_trail(appeal, book),
         "masters": around.masters,
         "merged": around.merged,
+        "panel": joined_panel(appeal, around.joined, facts, actor),
         "opened": opened,
         "others": [act for act in may_now if opened is None or act.code != opened.act.code],
         "first": first,
@@ -337,12 +339,14 @@ class Around(NamedTuple):
 
     masters: tuple[Any, ...]
     merged: tuple[Any, ...]
+    joined: tuple[Any, ...]
 
     @classmethod
     def of(cls, appeal: Leaf, actor: Actor, at: datetime) -> Around:
         return cls(
             tuple(show_queries.master_of(appeal, actor, at)),
             tuple(show_queries.merged_into(appeal, actor, at)),
+            tuple(show_queries.joined_to(appeal, actor, at)),
         )
 
 

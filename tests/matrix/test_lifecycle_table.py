@@ -32,8 +32,9 @@ VERBS_OF_THE_DESIGN = """
     ask_hold sign_off answer send_back review attempt call_back uphold close refuse_closing
     tell recur hold resume reopen withdraw urge order ask_coordination confer reply
     instruct tag exclude receive erase
+    follow gather word_reply
 """
-"""Design §3's table, its paragraph on assignments, and §4's erasure."""
+"""Design §3's table, its paragraphs on assignments and on joined appeals, and §4's erasure."""
 
 
 def test_states_and_their_labels_are_the_designs() -> None:
