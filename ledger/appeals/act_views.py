@@ -80,7 +80,7 @@ def do(number: str, verb: str) -> ResponseReturnValue:
         # Else the verb's own guard says the same, and needs to be asked once only.
         verdict = acts.may(act, appeal, appeal.facts(at, actor), actor, hand(form))
         if not verdict:
-            if _is_second_click(act, form, appeal, actor, at):
+            if is_second_click(act, form, appeal, actor, at):
                 return _done(act, appeal, actor, at)
             refused = Refused(verdict.status, verdict.reason)
             return _refused(act, form, [], number, actor, refused)
@@ -97,12 +97,12 @@ def do(number: str, verb: str) -> ResponseReturnValue:
             appeal, others = _locked(appeal, act, form, actor, at)
             doing = Doing(appeal, form, actor, at, form.seen_version, taken, others)
             # A note may be made twice; of all else the table of acts tells, and is asked anyway.
-            if not (act.is_note and _is_second_click(act, form, appeal, actor, at)):
+            if not (act.is_note and is_second_click(act, form, appeal, actor, at)):
                 act.run(doing)
                 db.session.commit()
     except (Invalid, Refused, StaleForm) as problem:
         shown = read(number, actor, at)
-        if not _is_second_click(act, form, shown, actor, at):
+        if not is_second_click(act, form, shown, actor, at):
             return _not_done(act, form, taken, shown, actor, problem)
         forget(taken)
         return _done(act, shown, actor, at)
@@ -183,7 +183,7 @@ def _locked(
     return locked[number], {n: row for n, row in locked.items() if n == named}
 
 
-def _is_second_click(
+def is_second_click(
     act: Act, form: ActForm, appeal: Leaf | Appeal, actor: Actor, at: datetime
 ) -> bool:
     """Whether this very act was done a moment ago by the same hand: shown, not done again."""

@@ -56,6 +56,7 @@ def _links(appeal: Leaf, facts: Facts, actor: Actor) -> list[tuple[str, str]]:
             found.append(("逐户回访", f"/appeals/{appeal.number}/calls"))
     if may_gather(facts, actor) and not appeal.is_joined:
         found.append(("并入多件", f"/appeals/{appeal.number}/gather"))
+        found.append(("登记其他企业", f"/appeals/new-many?master={appeal.number}"))
     return found
 
 

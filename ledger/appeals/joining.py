@@ -64,7 +64,10 @@ class Joining(Opening):
         if self.joined_count + len(others) > MOST_JOINED:
             raise Invalid("master", f"一个主件最多并入{MOST_JOINED}件")
         for one in others:
-            one._join(self, reason, by=by, at=at)
+            try:
+                one._join(self, reason, by=by, at=at)
+            except Invalid as problem:
+                raise Invalid("master", f"{one.label}：{problem.reason}") from problem
         self.gather(others, at=at)
 
     def _join(

@@ -529,7 +529,7 @@ class Number:
     assignment: int | None = None
 
 
-def _reveals(facts: Facts, actor: Actor) -> str:
+def reveals(facts: Facts, actor: Actor) -> str:
     """By what right a number is shown. Whoever deals with the appellant shows it at once: those
     who may put something to an open appeal, and those with an assignment in hand."""
     opened = replace(facts, state=ANY_OPEN)
@@ -547,7 +547,7 @@ ANY_OPEN = min(lifecycle.BY_CODE["supplement"].frm)
 def _phones(appeal: Leaf, facts: Facts, actor: Actor, shown: dict[str, str]) -> dict[str, Number]:
     """The numbers on the page; those of the appellant only for whoever may know him."""
     found: dict[str, Number] = {}
-    right = _reveals(facts, actor)
+    right = reveals(facts, actor)
 
     def add(which: str, label: str, name: str, number: str | None, held: int | None = None) -> None:
         key = which if held is None else f"{which}-{held}"
