@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import Row
+from sqlalchemy import Row, select
 
 from ..config import SHANGHAI
 from ..db import db, now, writing
@@ -213,15 +213,12 @@ def _join(
     number: str, wanted: Sequence[str], reason: str, actor: Actor, at: datetime
 ) -> list[Problem]:
     day = at.astimezone(SHANGHAI).date()
-    ids = dict(
-        db.session.execute(
-            listed(actor, at).with_only_columns(Appeal.number, Appeal.id).where(
-                Appeal.number.in_([number, *wanted]), visible_to(actor, day)
-            )
+    rows = db.session.execute(
+        select(Appeal.number, Appeal.id).where(
+            Appeal.number.in_([number, *wanted]), visible_to(actor, day)
         )
-        .tuples()
-        .all()
     )
+    ids = {row.number: row.id for row in rows}
     lock_kin(*ids.values(), joined_to=[ids[number]] if number in ids else [])
     master = find(number, actor, at, lock=True)
     if master is None:
