@@ -204,6 +204,16 @@ class Cast:
 
             self.do(number, merge)
             return number
+        if state == "joined":
+            into = self.reach("assigned")
+
+            def join(appeal: Appeal, at: datetime) -> None:
+                master = db.session.scalars(select(Appeal).where(Appeal.number == into)).one()
+                appeal.join(master, "同一事项", by=self.actor("zhou"), at=at)
+
+            self.do(number, join)
+            self.answer(into)
+            return number
         if state == "held":
             self.accept(number)
 

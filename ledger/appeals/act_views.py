@@ -26,6 +26,7 @@ from .act_forms import ActForm
 from .acts import BY_URL, Act, Doing, Drawing
 from .assist_acts import hand
 from .attachment_views import Taken, forget, store, take_files
+from .joined_queries import lock_kin_of
 from .leaf import Leaf
 from .models import Appeal
 from .pages import blueprint
@@ -79,7 +80,7 @@ def do(number: str, verb: str) -> ResponseReturnValue:
         # Else the verb's own guard says the same, and needs to be asked once only.
         verdict = acts.may(act, appeal, appeal.facts(at, actor), actor, hand(form))
         if not verdict:
-            if _is_second_click(act, form, appeal, actor, at):
+            if is_second_click(act, form, appeal, actor, at):
                 return _done(act, appeal, actor, at)
             refused = Refused(verdict.status, verdict.reason)
             return _refused(act, form, [], number, actor, refused)
@@ -96,12 +97,12 @@ def do(number: str, verb: str) -> ResponseReturnValue:
             appeal, others = _locked(appeal, act, form, actor, at)
             doing = Doing(appeal, form, actor, at, form.seen_version, taken, others)
             # A note may be made twice; of all else the table of acts tells, and is asked anyway.
-            if not (act.is_note and _is_second_click(act, form, appeal, actor, at)):
+            if not (act.is_note and is_second_click(act, form, appeal, actor, at)):
                 act.run(doing)
                 db.session.commit()
     except (Invalid, Refused, StaleForm) as problem:
         shown = read(number, actor, at)
-        if not _is_second_click(act, form, shown, actor, at):
+        if not is_second_click(act, form, shown, actor, at):
             return _not_done(act, form, taken, shown, actor, problem)
         forget(taken)
         return _done(act, shown, actor, at)
@@ -164,24 +165,26 @@ def _locked(
     """The appeal and whatever else the act names, their rows locked in ascending id."""
     number = appeal.number
     named = acts.master_named(form) if "master" in form else ""
-    if not named or named == number:
+    kin = appeal.master_id is not None or appeal.joined_count > 0
+    if (not named or named == number) and not kin:
         if not stands(appeal):
             db.session.expire_all()
             appeal = found(number, actor, at, lock=True)
         return appeal, {named: appeal} if named else {}
     db.session.expire_all()
     rows = {number: found(number, actor, at)}
-    other = acts.another(named, actor, at)
+    other = acts.another(named, actor, at) if named else None
     if other is not None:
         rows[named] = other
+    lock_kin_of(rows[number], *(row.id for row in rows.values()))
     locked = {
         row.number: found(row.number, actor, at, lock=True)
         for row in sorted(rows.values(), key=lambda row: row.id)
     }
-    return locked[number], {n: row for n, row in locked.items() if n != number}
+    return locked[number], {n: row for n, row in locked.items() if n == named}
 
 
-def _is_second_click(
+def is_second_click(
     act: Act, form: ActForm, appeal: Leaf | Appeal, actor: Actor, at: datetime
 ) -> bool:
     """Whether this very act was done a moment ago by the same hand: shown, not done again."""

@@ -205,7 +205,7 @@ class Closing(Handling):
             self.closer_id = by.id
             self.closer_in_unit = any(
                 by.home_unit_path.startswith(a.unit.path)
-                for a in self.assignments
+                for a in [*self.assignments, *self.shared]
                 if a.release_reason != "return_upheld"
             )
             act.data["closer_in_unit"] = self.closer_in_unit
@@ -268,6 +268,7 @@ class Closing(Handling):
             raise Invalid("reason", "请填写撤销的理由")
         with self.act("reopen", by=by, at=at, seen=seen) as act:
             act.texts["reason"] = reason
+            self._leave_master()
             self._forget_call()
             self.round += 1
             self.state = "accepted"

@@ -383,6 +383,7 @@ class Intake(AppealRecord):
         with self.act("merge", by=by, at=at, seen=seen) as act:
             act.texts["reason"] = reason
             act.data["master"] = master.number
+            self._leave_master()
             self.master_id = master.id
             self._release_all(at, "merged")
             self._end("merged", "", at)

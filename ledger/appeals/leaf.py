@@ -32,6 +32,7 @@ from ..firms.models import FirmLiaison
 from ..people.actor import Actor
 from ..people.directory import UnitRow, directory
 from ..trail.models import Entry, EntryText
+from .joined_queries import first_keys_of, joined_named, master_answered, master_reply
 from .lifecycle import FIRST_KEY
 from .models import Appeal, Assignment, Deadline, ExternalOrder, Request
 from .parts import Copy
@@ -182,6 +183,7 @@ class Leaf(Standing[Handing, Clock]):
         closer_id: int | None
         closer_in_unit: bool
         master_id: int | None
+        handled_with_id: int | None
         held_from: str
         is_open: bool
         due_at: datetime
@@ -298,9 +300,41 @@ class Leaf(Standing[Handing, Clock]):
             found = {"firm": self.firm_id, "day": day}
             yield from self._connection.execute(_LIAISONS, found).scalars()
 
+    @cached_property
+    def _shared_rows(self) -> list[Handing]:
+        # Of another appeal's edition, and so not kept with this one's.
+        found = self._connection.execute(_ASSIGNMENTS, {"of": self.handled_with_id})
+        return [Handing(row, self._units) for row in found.all()]
+
+    def _shared(self) -> list[Handing]:
+        return self._shared_rows
+
+    @cached_property
+    def _named(self) -> str:
+        return joined_named(self._connection, self.id)
+
+    def _joined_named(self) -> str:
+        return self._named
+
+    @cached_property
+    def _has_answer(self) -> bool:
+        return master_answered(self._connection, self.master_id)
+
+    def _master_answered(self) -> bool:
+        return self._has_answer
+
+    def _master_reply(self) -> str:
+        return master_reply(self._connection, self.master_id)
+
     def _first_keys(self) -> frozenset[int]:
-        if self.answered_at is None:
+        if self.answered_at is None and self.handled_with_id is None:
             return frozenset()
+        own = self._own_first_keys()
+        if self.handled_with_id is None:
+            return own
+        return own | first_keys_of(self._connection, self.handled_with_id)
+
+    def _own_first_keys(self) -> frozenset[int]:
         return frozenset(
             entry.actor_id
             for entry, _ in self.entries
@@ -378,8 +412,8 @@ _APPEAL = tuple(
         "caller_id", "contacted",
         "solved", "satisfaction", "undetermined", "upheld_for", "upholder_id", "call_exempt",
         "close_stopped", "told_at", "recurred_at", "closer_id", "closer_in_unit",
-        "duty_unendorsed", "master_id", "held_from", "joined_count", "is_open", "due_at",
-        "warn_at", "due_spec", "due_stage", "asked", "asked_below", "copied",
+        "duty_unendorsed", "master_id", "handled_with_id", "held_from", "joined_count",
+        "is_open", "due_at", "warn_at", "due_spec", "due_stage", "asked", "asked_below", "copied",
     )
 )  # fmt: skip
 _SEALED = (

@@ -39,6 +39,9 @@ OPEN: frozenset[str] = frozenset(
 )
 ENDS: frozenset[str] = frozenset({"closed", "declined", "merged", "withdrawn"})
 ANY: frozenset[str] = frozenset(STATES)
+MERGED = "merged"
+ON_PATH: dict[str, str] = {"joined": "assigned"}
+"""As far along the straight way as another state."""
 
 PATH: tuple[tuple[str, str], ...] = (
     ("registered", "登记"),
@@ -257,7 +260,14 @@ VERBS: tuple[Verb, ...] = (
          "理由；已解除的交办不恢复"),
     Verb("join", "并案办理", _states("registered", "accepted", "assigned"), ("joined", "reviewed"),
          COORDINATOR, "在办且未并案、未合并的主件"),
-    Verb("unjoin", "解除并案", _states("joined"), ("accepted",), COORDINATOR, "理由"),
+    Verb("unjoin", "解除并案", _states("joined"), ("accepted",), COORDINATOR,
+         "理由；可同时改并到其他主件"),
+    Verb("follow", "随主件办理", _states("joined", "reviewed"), ("joined", "reviewed", "same"),
+         (_who("system", "command"),), "主件的主办单位、时限变化，审核通过或被退回"),
+    Verb("gather", "并案件变动", ANY, SAME, (_who("system", "command"),),
+         "并入本件或不再并入本件的诉求", note=True),
+    Verb("word_reply", "逐户答复", _states("joined", "reviewed"), SAME, COORDINATOR,
+         "主件反馈后，对该企业的答复"),
     Verb("answer_directly", "直接答复", _states("accepted"), ("answered",), COORDINATOR,
          "办理结果、内部办理情况、对企业的答复；由他人销号"),
     Verb("assign", "交办", _states("accepted"), ("assigned",), (*COORDINATOR, DUTY),
@@ -401,7 +411,7 @@ FIRST_KEY: frozenset[str] = frozenset({"answer", "answer_directly", "sign_off"})
 # -- the question ------------------------------------------------------------------------------
 
 
-def _never_over(_verb: str) -> str:
+def never_over(_verb: str) -> str:
     return ""
 
 
@@ -421,7 +431,7 @@ class Held:
     unit_name: str = ""
     past: bool = False
     """Of an earlier round."""
-    over: Callable[[str], str] = field(default=_never_over, compare=False)
+    over: Callable[[str], str] = field(default=never_over, compare=False)
     """Why a verb (ask_return, ask_extension, pass_on) cannot be done with it any more; '' where it
     can. Reckoned when it is asked for: it takes limits, caps and the calendar."""
     asks: int = 0
@@ -447,6 +457,8 @@ class Facts:
     registered it."""
     known_to_units: frozenset[int] = frozenset()
     assignments: tuple[Held, ...] = ()
+    shared: tuple[Held, ...] = ()
+    """Of a joined appeal: its master's assignments (design §3, Joined appeals)."""
     first_keys: frozenset[int] = frozenset()
     """Persons who answered, signed off or keyed an answer, in any round."""
     decisive: frozenset[int] = frozenset()
@@ -456,6 +468,10 @@ class Facts:
     reached_limit: bool = False
     """Enough attempts failed, or nobody can be called: upholding needs no dissatisfaction."""
     has_joined: bool = False
+    joined_named: str = ""
+    """Which they are, in words."""
+    master_answered: bool = False
+    """It is handled with a master that has answered."""
     close_stopped: bool = False
     """A hotline's own call-back came back dissatisfied after confirmation."""
     strict_home_unit: bool = False
@@ -716,11 +732,12 @@ def _in_scope(
             yield seat, None
     elif scope in ("handling", "lead", "addressee", "on_behalf"):
         # The open assignment first, the lead before assists: that is the one a person means.
+        in_hand = (*facts.assignments, *(facts.shared if facts.state == "joined" else ()))
         if scope == "on_behalf":
             by_office = seat.unit_id == facts.office_id
-            held = [h for h in facts.assignments if h.offline and by_office]
+            held = [h for h in in_hand if h.offline and by_office]
         else:
-            held = [h for h in facts.assignments if h.unit_id == seat.unit_id]
+            held = [h for h in in_hand if h.unit_id == seat.unit_id]
         if scope == "lead":
             held = [h for h in held if h.part == "lead"]
         held = [h for h in held if h.state != "released" and not h.upheld_return]
@@ -742,7 +759,10 @@ NEEDS_LEAD = ("add_assist", "send_back_assist", "change_lead")
 def _not_now(verb: Verb, facts: Facts) -> str:
     """Conditions of the appeal itself, apart from its state."""
     if verb.code in ("decline", "merge", "withdraw", "join") and facts.has_joined:
-        return "还有并入本件办理的诉求，请先解除并案或改并到其他主件。"
+        named = f"（{facts.joined_named}）" if facts.joined_named else ""
+        return f"还有并入本件办理的诉求{named}，请先解除并案或改并到其他主件。"
+    if verb.code == "word_reply" and not facts.master_answered:
+        return "本件没有并案办理，或主件尚未反馈，没有可以逐户修改的答复。"
     if verb.code == "uphold" and not (facts.undetermined or facts.reached_limit):
         return "还可以继续回访：未到规定的回访次数，也没有需要认定的不满意结果。"
     if verb.code == "call_back" and facts.undetermined:
@@ -782,7 +802,8 @@ def _barred(
         return f"您办理过本件的反馈，按回避规定不能{verb.label}。"
     if apart == "closers" and actor.id in facts.decisive:
         return f"您做过本件的回访或认定，按回避规定不能{verb.label}。"
-    units = [h.unit_path for h in facts.assignments if not h.upheld_return]
+    handled = (*facts.assignments, *facts.shared)
+    units = [h.unit_path for h in handled if not h.upheld_return]
     at_home = any(actor.home_unit_path.startswith(path) for path in units)
     if verb.apart == "closers" and facts.strict_home_unit and at_home:
         return f"您的人事关系在本件的承办单位，按本地规定不能{verb.label}。"

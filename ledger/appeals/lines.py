@@ -201,6 +201,10 @@ def _marks(row: Row[Any]) -> tuple[tuple[str, str], ...]:
         found.append(("车辆滞留", "bad"))
     if (row.asked or 0) & lifecycle.EXTENSION and row.is_open:
         found.append(("延期待审批", "now"))
+    if row.master_id is not None and row.state != lifecycle.MERGED:
+        found.append(("并案", ""))
+    elif row.joined_count:
+        found.append(("并案主件", ""))
     if row.details_asked and row.is_open:
         found.append(("待补充", ""))
     if row.recurred_at is not None and not row.is_open:

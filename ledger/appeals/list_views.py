@@ -30,6 +30,7 @@ from . import lifecycle
 from .cells import badge, time_left
 from .filters import ENTERED, LIGHTS, SORTS, VIEWS, Filters
 from .lines import Line, Words, lines
+from .matters import matters_of
 from .pages import blueprint
 from .queries import Page, ledger_page, numbers_meant
 from .snippets import snippets
@@ -56,6 +57,7 @@ def _ledger(status: int = 200, *, typed: str = "", missed: str = "") -> Response
     context: dict[str, Any] = {
         "filters": filters,
         "page": page,
+        "matters": matters_of(actor, at, filters, page),
         "rows": _cells(page.rows, at, filters, several=several),
         "asked": _asked(filters),
         "narrowed": _narrowed(filters),

@@ -10,6 +10,7 @@ from ..files.models import Attachment
 from ..firms.models import Firm
 from ..people.models import Unit
 from .assisting import Assisting
+from .joining import Joining
 from .judging import Judging
 from .parts import (
     AppealPlate,
@@ -38,7 +39,7 @@ def _few(name: str, where: str, *columns: str) -> Index:
     )
 
 
-class Appeal(Assisting, Passing, Reckoning, Signing, Judging):
+class Appeal(Joining, Assisting, Passing, Reckoning, Signing, Judging):
     """诉求. See record.py for its columns."""
 
     __tablename__ = "appeal"
@@ -86,6 +87,8 @@ class Appeal(Assisting, Passing, Reckoning, Signing, Judging):
             "due_at",
             "id",
         ),
+        _few("ix_appeal_masters", "joined_count > 0", "office_id", "id"),
+        _few("ix_appeal_joined", "master_id IS NOT NULL AND state <> 'merged'", "office_id", "id"),
         _few("ix_appeal_open_urgency", "is_open IS true", "urgency", "office_id", "due_at", "id"),
     )
 

@@ -18,7 +18,7 @@ from sqlalchemy.sql.visitors import iterate, replacement_traverse
 
 from ..catalogue.queries import catalogue
 from ..config import SHANGHAI
-from ..db import Reader, config, db
+from ..db import Reader, config, db, is_sqlite
 from ..deadlines.calendar import end_of, start_of
 from ..deadlines.queries import caps_in_force, load_calendar
 from ..firms.models import FirmLiaison
@@ -30,6 +30,7 @@ from ..search.query import Finder
 from ..trail.models import Entry
 from ..unchanged import unchanged
 from .filters import UNIT_VIEWS, Filters
+from .joined_queries import lock_kin
 from .leaf import Leaf
 from .lifecycle import FIRST_KEY, OPEN, OPEN_ASSIGNMENT, Facts, Held
 from .models import Appeal, Assignment
@@ -82,6 +83,8 @@ def find(number: str, actor: Actor, at: datetime, *, lock: bool = False) -> Appe
         .options(lazyload(Appeal.office), defaultload(Appeal.assignments).lazyload(Assignment.unit))
     )
     if lock:
+        if not is_sqlite():
+            _lock_kin(number)
         # A verb settles all of them; a page reads each as it comes to it, and not every one.
         wanted = (
             wanted.options(
@@ -96,6 +99,15 @@ def find(number: str, actor: Actor, at: datetime, *, lock: bool = False) -> Appe
             .execution_options(populate_existing=True)
         )
     return db.session.scalar(wanted)
+
+
+def _lock_kin(number: str) -> None:
+    """What a verb may change besides is locked along with it, in ascending id."""
+    kin = db.session.execute(
+        select(Appeal.id, Appeal.master_id, Appeal.joined_count).where(Appeal.number == number)
+    ).one_or_none()
+    if kin is not None and (kin.master_id is not None or kin.joined_count):
+        lock_kin(kin.id, kin.master_id, joined_to=[kin.id] if kin.joined_count else [])
 
 
 def entries_of(appeal: Appeal | Leaf) -> Sequence[Entry]:
@@ -141,6 +153,8 @@ LINE_COLUMNS: tuple[Any, ...] = (
     Appeal.is_open,
     Appeal.close_stopped,
     Appeal.asked,
+    Appeal.master_id,
+    Appeal.joined_count,
 )
 """What a line of a list shows."""
 
@@ -153,7 +167,7 @@ LIST_COLUMNS: tuple[Any, ...] = (
     Appeal.caller_id,
     Appeal.upholder_id,
     Appeal.duty_unendorsed,
-    Appeal.joined_count,
+    Appeal.handled_with_id,
     Appeal.attempts,
     Appeal.attempt_half_days,
     Appeal.phone_given,
@@ -507,7 +521,8 @@ def facts_of(rows: Iterable[Row[Any]], at: datetime) -> dict[int, Facts]:
     wanted = list(rows)
     if not wanted:
         return {}
-    ids = [row.id for row in wanted]
+    masters = {row.handled_with_id for row in wanted} - {None}
+    ids = [*dict.fromkeys([row.id for row in wanted] + sorted(masters))]
     held: dict[int, list[Held]] = {}
     rounds = {row.id: row.round for row in wanted}
     asked_below = {row.id: row.asked_below or 0 for row in wanted}
@@ -524,11 +539,12 @@ def facts_of(rows: Iterable[Row[Any]], at: datetime) -> dict[int, Facts]:
                 upheld_return=row.release_reason == "return_upheld",
                 parent_id=row.parent_id,
                 asks=asked_below.get(row.appeal_id, 0) if row.part == "child" else 0,
-                past=row.round < rounds[row.appeal_id],
+                past=row.round < rounds.get(row.appeal_id, 1),
                 offline=units[row.unit_id].offline,
             )
         )
     keys = _first_keys([row for row in wanted if row.answered_at is not None])
+    theirs = _keys_of_masters(sorted(masters))
     liaisons = _liaisons({row.firm_id for row in wanted if row.firm_id is not None}, at)
     local = at.astimezone(SHANGHAI)
     hours = load_calendar().working_hours(local.date())
@@ -554,7 +570,8 @@ def facts_of(rows: Iterable[Row[Any]], at: datetime) -> dict[int, Facts]:
             known_to=frozenset({row.registrar_id} - {None}) | liaisons.get(row.firm_id, _NOBODY),
             known_to_units=frozenset({row.registrar_unit_id} - {None}),
             assignments=_with_parents(held.get(row.id, [])),
-            first_keys=keys.get(row.number, frozenset()),
+            shared=_with_parents(held.get(row.handled_with_id, [])),
+            first_keys=keys.get(row.number, _NOBODY) | theirs.get(row.handled_with_id, _NOBODY),
             decisive=frozenset({row.caller_id, row.upholder_id} - {None}),
             undetermined=row.undetermined,
             reached_limit=gives_up(row),
@@ -604,6 +621,16 @@ _LOOKED_AFTER = select(FirmLiaison.firm_id, FirmLiaison.person_id).where(
     FirmLiaison.starts_on <= bindparam("day"),
     or_(FirmLiaison.ends_on.is_(None), FirmLiaison.ends_on > bindparam("day")),
 )
+
+
+def _keys_of_masters(ids: list[int]) -> dict[int | None, frozenset[int]]:
+    """The same by the ids of those that others are handled with."""
+    if not ids:
+        return {}
+    wanted: Any = select(Appeal.id, Appeal.number).where(Appeal.id.in_(ids))
+    rows = db.session.execute(wanted).all()
+    found = _first_keys(rows)
+    return {row.id: found.get(row.number, _NOBODY) for row in rows}
 
 
 def _first_keys(rows: Sequence[Row[Any]]) -> dict[str, frozenset[int]]:

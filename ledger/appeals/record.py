@@ -167,6 +167,9 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     duty_unendorsed: Mapped[bool] = mapped_column(Boolean, default=False)
 
     master_id: Mapped[int | None] = mapped_column(ForeignKey("appeal.id"), index=True)
+    handled_with_id: Mapped[int | None] = mapped_column(Id)
+    """The master, also after the appeal was parted from it with its answer: who handled that
+    handled this (回避)."""
     held_from: Mapped[code] = mapped_column(default="")
     hold_review_on: Mapped[date | None]
     coordination_asked: Mapped[bool] = mapped_column(Boolean, default=False)
@@ -196,6 +199,7 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     """When what is being done happened by its actor's word."""
     _index_due = False
     _sight_due = False
+    _joined_sight_due = False
 
     if TYPE_CHECKING:
         # Relationships are declared on the table itself (models.py).
@@ -236,6 +240,7 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
             "due_spec": running.spec if running else "",
             "due_stage": running.stage if running else "",
             "report_due_at": min((d.due_at for d in self.running("report")), default=None),
+            **self._clock_of_master(),
             **self._phone_indexes(),
         }
         signing = SIGNING if lead is not None and lead.state == "signing" else 0
@@ -257,6 +262,7 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         self._sight_due = unit_sight.is_due(self)
         if self._sight_due and unit_sight.is_moved(self):
             unit_sight.drop(self)
+        self._joined_sight_due = self._sight_due and self.joined_count > 0
         if "attachments" in vars(self):  # else none was added
             for attachment in self.attachments:
                 if attachment.entry_seq is None:
@@ -275,6 +281,15 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
             indexing.put(self)
         if self._sight_due:
             unit_sight.put(self)
+        if self._joined_sight_due:
+            unit_sight.put_joined(self)
+
+    def _clock_of_master(self) -> dict[str, object]:
+        """The due time of what is joined is its master's."""
+        return {}
+
+    def _leave_master(self) -> None:
+        """It is no longer handled with its master."""
 
     @staticmethod
     def office_prefix(region_code: str) -> str:
@@ -358,19 +373,23 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         )
 
     def _first_keys(self) -> frozenset[int]:
-        if self.answered_at is None:
+        if self.answered_at is None and self.handled_with_id is None:
             return frozenset()
         return frozenset(
             person
             for person in db.session.scalars(
                 select(Entry.actor_id).where(
-                    Entry.stream == self.stream,
+                    Entry.stream.in_(self._handled_streams()),
                     Entry.verb.in_(FIRST_KEY),
                     Entry.actor_kind == "person",
                 )
             )
             if person is not None
         )
+
+    def _handled_streams(self) -> list[str]:
+        """Where its answers stand: its own trail, and that of whatever it is handled with."""
+        return [self.stream]
 
     def may(self, verb: str, by: Actor, at: datetime) -> Verdict:
         """Whether `by` may do `verb` now; what buttons, guards and machines all ask."""
@@ -425,7 +444,10 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
                 raise Invalid(*behalf.fault)
             act = Recording(self, verb, behalf=behalf, **begun)
         if verdict.assignment_id is not None:
-            act.assignment = next(a for a in self.assignments if a.id == verdict.assignment_id)
+            # None where it is the master's.
+            act.assignment = next(
+                (a for a in self.assignments if a.id == verdict.assignment_id), None
+            )
         return act
 
     # -- clocks ----------------------------------------------------------------------------

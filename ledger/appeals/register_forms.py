@@ -25,7 +25,7 @@ UNNAMED = {"anonymous": "匿名", "unverified": "待核实"}
 EARLY = timedelta(minutes=5)
 """By how much a clock at the desk may be ahead of ours."""
 
-_NOT_BY_HAND = frozenset({"carried"})
+NOT_BY_HAND = frozenset({"carried"})
 """Channels that only a command may name."""
 
 
@@ -104,7 +104,7 @@ class RegisterForm(Form):
     def offer(self, book: Catalogue, regions: list[tuple[str, str]]) -> None:
         """Fill in the choices that are data."""
         self.channel.choices = dict(
-            choice for choice in book.channel_choices() if choice[0] not in _NOT_BY_HAND
+            choice for choice in book.channel_choices() if choice[0] not in NOT_BY_HAND
         )
         self.category_id.choices = dict(book.category_choices())
         self.region_code.choices = dict(regions)

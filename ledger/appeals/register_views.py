@@ -50,36 +50,36 @@ _CARRIED = ("csrf_token", "token", "files")
 @blueprint.route("/new", methods=["GET", "POST"])
 def new() -> ResponseReturnValue:
     actor = current_actor()
-    seat = _seat(actor)
+    seat = seat_of(actor)
     form = RegisterForm()
-    form.offer(catalogue(), _regions(seat))
+    form.offer(catalogue(), regions_of(seat))
     if request.method == "GET":
-        form.token.data = _fresh_token()
+        form.token.data = fresh_token()
         form.received_at.data = now()
-        form.region_code.data = _own_region(seat)
+        form.region_code.data = own_region(seat)
         return _page(form, seat)
-    form.region_code.data = form.region_code.data or _own_region(seat)
-    if not _TOKEN.fullmatch(form.token.data or ""):
-        form.token.data = _fresh_token()
+    form.region_code.data = form.region_code.data or own_region(seat)
+    if not is_token(form.token.data):
+        form.token.data = fresh_token()
     if (earlier := Submission.of(actor.id or 0, form.token.data)) is not None:
         return _sent_before(earlier, form, seat)
     return _register(form, actor, seat)
 
 
-def _seat(actor: Actor) -> Seat | None:
+def seat_of(actor: Actor) -> Seat | None:
     verdict = lifecycle.may("register", None, actor)
     if not verdict:
         raise Refused("您的岗位不能登记诉求。")
     return verdict.seat
 
 
-def _own_region(seat: Seat | None) -> str:
+def own_region(seat: Seat | None) -> str:
     return (seat.region_code if seat else "") or config().region
 
 
-def _regions(seat: Seat | None) -> list[tuple[str, str]]:
+def regions_of(seat: Seat | None) -> list[tuple[str, str]]:
     """The seat's own region, and those within it that have units."""
-    own = _own_region(seat)
+    own = own_region(seat)
     return directory().keep(("regions within", own), lambda: _regions_within(own))
 
 
@@ -88,11 +88,15 @@ def _regions_within(own: str) -> list[tuple[str, str]]:
     return [(code, region_name(code) or code) for code in sorted(codes)]
 
 
-def _fresh_token() -> str:
+def fresh_token() -> str:
     return secrets.token_urlsafe(16)
 
 
-def _digest() -> str:
+def is_token(value: str | None) -> bool:
+    return _TOKEN.fullmatch(value or "") is not None
+
+
+def digest() -> str:
     """Of what was typed; files left out, as one and the same may come anew or carried over."""
     typed = [
         (name, value)
@@ -106,13 +110,13 @@ def _sent_before(
     earlier: Submission, form: RegisterForm, seat: Seat | None, taken: Sequence[Taken] | None = None
 ) -> ResponseReturnValue:
     """A double click or a step back gets the first receipt; another matter gets a fresh token."""
-    if earlier.digest == _digest():
+    if earlier.digest == digest():
         forget(taken or ())
         return see_other(url_for(".receipt", number=earlier.result))
     if taken is None:
         form.validate()
         taken, _problems = take_files(form.files)
-    form.token.data = _fresh_token()
+    form.token.data = fresh_token()
     return _page(form, seat, 409, taken=taken, firm=_chosen(form), before=earlier.result)
 
 
@@ -150,7 +154,7 @@ def _register(form: RegisterForm, actor: Actor, seat: Seat | None) -> ResponseRe
                 attachments=to_rows(taken, actor, at),
                 external_orders=_orders(order, form.received_at.data or at),
             )
-            Submission.note(actor.id or 0, form.token.data, _digest(), appeal.number, at)
+            Submission.note(actor.id or 0, form.token.data, digest(), appeal.number, at)
             db.session.commit()
     except record.Invalid as invalid:
         earlier = Submission.of(actor.id or 0, form.token.data)
@@ -243,7 +247,7 @@ def _page(
         "hx-sync": "this:replace",
         "hx-include": "#picker [name=firm_id]",
     }
-    office = office_for(_own_region(seat))
+    office = office_for(own_region(seat))
     page = render_template(
         "appeals/new.html",
         form=form,

@@ -21,9 +21,10 @@ from . import lifecycle
 from .leaf import Leaf
 from .lifecycle import Facts
 from .models import Appeal
-from .sight import admits, identity_visible_to, visible_to
+from .sight import admits, identity_visible_to, knows_column, visible_to
 
 MOST = 20
+MOST_JOINED = 15
 
 
 def same_appellant_open(
@@ -60,9 +61,33 @@ def merged_into(leaf: Leaf, actor: Actor, at: datetime) -> Sequence[Any]:
     day = at.astimezone(SHANGHAI).date()
     return db.session.execute(
         select(Appeal.number, Appeal.label, Appeal.title)
-        .where(Appeal.master_id == leaf.id, admits(actor, day))
+        .where(
+            Appeal.master_id == leaf.id,
+            Appeal.state == lifecycle.MERGED,
+            admits(actor, day),
+        )
         .order_by(Appeal.id)
         .limit(MOST)
+    ).all()
+
+
+def joined_to(leaf: Leaf, actor: Actor, at: datetime) -> Sequence[Any]:
+    """Of what is handled with this one, the first as its page shows them."""
+    if not leaf.joined_count:
+        return ()
+    day = at.astimezone(SHANGHAI).date()
+    return db.session.execute(
+        select(
+            Appeal.number,
+            Appeal.label,
+            Appeal.appellant_name,
+            Appeal.state,
+            Appeal.undetermined,
+            knows_column(actor, day).label("knows"),
+        )
+        .where(Appeal.master_id == leaf.id, Appeal.state != lifecycle.MERGED, admits(actor, day))
+        .order_by(Appeal.id)
+        .limit(MOST_JOINED)
     ).all()
 
 

@@ -50,6 +50,7 @@ from .assist_acts import PARTS
 from .attachment_views import Taken
 from .closing import WAYS
 from .intake import CORRECTABLE
+from .joined_panel import joined_panel
 from .leaf import Leaf, leaf
 from .lifecycle import PATH, Facts
 from .lines import time_words
@@ -338,6 +339,7 @@ def article(
         "trail": _hole("trail") if said_later else _drawn_trail(appeal, actor, book),
         "masters": around.masters,
         "merged": around.merged,
+        "panel": joined_panel(appeal, around.joined, facts, actor),
         "opened": opened,
         "others": [act for act in may_now if opened is None or act.code != opened.act.code],
         "first": first,
@@ -353,12 +355,14 @@ class Around(NamedTuple):
 
     masters: tuple[Any, ...]
     merged: tuple[Any, ...]
+    joined: tuple[Any, ...]
 
     @classmethod
     def of(cls, appeal: Leaf, actor: Actor, at: datetime) -> Around:
         return cls(
             tuple(show_queries.master_of(appeal, actor, at)),
             tuple(show_queries.merged_into(appeal, actor, at)),
+            tuple(show_queries.joined_to(appeal, actor, at)),
         )
 
 
@@ -469,7 +473,7 @@ def steps_of(appeal: Leaf) -> list[tuple[str, str]]:
     """The straight way, and how far along it the appeal is. A state is named for the last verb
     done, so the step after it is the one that is waited for."""
     order = [state for state, _ in PATH]
-    stands = appeal.held_from or appeal.state
+    stands = appeal.held_from or lifecycle.ON_PATH.get(appeal.state, appeal.state)
     if stands not in order:
         # An end beside the way: what was reached before it.
         reached = [appeal.registered_at, appeal.accepted_at, appeal.assigned_at,
@@ -546,11 +550,15 @@ class Number:
     assignment: int | None = None
 
 
-def _reveals(facts: Facts, actor: Actor) -> str:
+def reveals(facts: Facts, actor: Actor) -> str:
     """By what right a number is shown. Whoever deals with the appellant shows it at once: those
     who may put something to an open appeal, and those with an assignment in hand."""
     opened = replace(facts, state=ANY_OPEN)
     deals = lifecycle.may("contact", facts, actor) or lifecycle.may("supplement", opened, actor)
+    if not deals and facts.state in lifecycle.ON_PATH:
+        # What is handled with its master is in the hands of the master's units.
+        shared = replace(facts, state=lifecycle.ON_PATH[facts.state], assignments=facts.shared)
+        deals = lifecycle.may("contact", shared, actor)
     return "once" if deals else "reason"
 
 
@@ -560,7 +568,7 @@ ANY_OPEN = min(lifecycle.BY_CODE["supplement"].frm)
 def _phones(appeal: Leaf, facts: Facts, actor: Actor, shown: dict[str, str]) -> dict[str, Number]:
     """The numbers on the page; those of the appellant only for whoever may know him."""
     found: dict[str, Number] = {}
-    right = _reveals(facts, actor)
+    right = reveals(facts, actor)
 
     def add(which: str, label: str, name: str, number: str | None, held: int | None = None) -> None:
         key = which if held is None else f"{which}-{held}"

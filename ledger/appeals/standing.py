@@ -22,7 +22,7 @@ from ..deadlines.queries import caps_in_force, load_calendar, rule_in_force
 from ..people.actor import Actor
 from ..people.directory import directory
 from . import lifecycle
-from .lifecycle import OPEN_ASSIGNMENT, Facts, Held
+from .lifecycle import OPEN_ASSIGNMENT, Facts, Held, never_over
 from .sub_units import sub_units
 
 MAIN_CLOCK: dict[str, tuple[str, ...]] = {
@@ -166,6 +166,8 @@ class Standing(Generic[A, D]):
         caller_id: Any
         upholder_id: Any
         joined_count: Any
+        master_id: Any
+        handled_with_id: Any
         close_stopped: Any
         duty_unendorsed: Any
         opening: Any
@@ -190,13 +192,44 @@ class Standing(Generic[A, D]):
         """Whoever answered, signed off or keyed an answer, in any round: read from the ink."""
         raise NotImplementedError
 
+    def _shared(self) -> list[A]:
+        """The assignments of the appeal it is, or was, handled with: they count as its own for
+        回避, and while it is joined for its lead, too. Read where there is such an appeal."""
+        raise NotImplementedError
+
+    def _joined_named(self) -> str:
+        """Which appeals wait for this one's answer, in words; read where any were joined."""
+        raise NotImplementedError
+
+    def _master_answered(self) -> bool:
+        """Whether the master's answer is in."""
+        raise NotImplementedError
+
+    @property
+    def master_reply(self) -> str:
+        """What the master's appellant is told; '' where it is handled alone."""
+        return self._master_reply() if self.is_joined else ""
+
+    def _master_reply(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def is_joined(self) -> bool:
+        """Handled with a master, or called back and closed after it was."""
+        return self.master_id is not None and self.state != lifecycle.MERGED
+
+    @property
+    def shared(self) -> list[A]:
+        return [] if self.handled_with_id is None else self._shared()
+
     @property
     def lead(self) -> A | None:
         """The lead assignment, open or answered; None before one, and once it was taken back or
         the appeal began anew: what an earlier round answered leads nothing any more."""
         if self.lead_unit_id is None:
             return None
-        leads: list[A] = [a for a in self.assignments if a.part == "lead" and a.state != "released"]
+        given = self.shared if self.is_joined else self.assignments
+        leads: list[A] = [a for a in given if a.part == "lead" and a.state != "released"]
         return max(leads, key=lambda a: (a.round, a.assigned_at), default=None)
 
     @property
@@ -227,6 +260,7 @@ class Standing(Generic[A, D]):
         if by is None or "liaison" in by.roles:
             persons.update(self._liaisons(at.astimezone(SHANGHAI).date()))
         orders = self.external_orders if by is None or by.kind != "person" else ()
+        joined = self._joined_named() if self.joined_count else ""
         return Facts(
             state=self.state,
             office_id=self.office_id,
@@ -239,11 +273,14 @@ class Standing(Generic[A, D]):
             known_to=frozenset(persons - {None}),
             known_to_units=frozenset({self.registrar_unit_id} - {None}),
             assignments=tuple(self._held(a, at) for a in self.assignments),
+            shared=tuple(a.held(self.round, never_over) for a in self.shared),
             first_keys=self._first_keys(),
             decisive=frozenset({self.caller_id, self.upholder_id} - {None}),
             undetermined=self.undetermined,
             reached_limit=self.may_give_up_calling(at),
-            has_joined=self.joined_count > 0,
+            has_joined=bool(joined),
+            joined_named=joined,
+            master_answered=self.is_joined and self._master_answered(),
             strict_home_unit=config().strict_home_unit,
             close_stopped=self.close_stopped,
             duty_unendorsed=self.duty_unendorsed,
@@ -274,6 +311,9 @@ class Standing(Generic[A, D]):
                 (self._over(given, at, "ask_return"), self._over(given, at, "ask_extension"))
                 for given in self.assignments
             ),
+            *((given.id, given.state, given.release_reason) for given in self.shared),
+            self._joined_named() if self.joined_count else "",
+            self.is_joined and self._master_answered(),
             *sorted(self._liaisons(day)),
         )
 
@@ -453,7 +493,7 @@ class Standing(Generic[A, D]):
 
     def main_clock(self) -> D | None:
         """The clock that the appeal's state is judged by."""
-        stages = MAIN_CLOCK.get(self.state, ())
+        stages = MAIN_CLOCK.get(self.state, ())  # joined: the master's (joining.py)
         running = self.running(*stages) if stages else []
         if self.state == "assigned":
             lead = self.lead

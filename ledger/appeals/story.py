@@ -140,6 +140,8 @@ CHILDREN = frozenset(
     }
 )
 """What is done to what was passed on."""
+MASTERS = {"join": "主件", "follow": "主件"}
+"""What the appeal that an entry names is to this one; else it was merged into it."""
 
 REASONS = {
     "decline": "decline",
@@ -484,13 +486,30 @@ class _Teller:
             words = WITHDRAWALS.get(reason) if verb == "withdraw" else None
             self._say("情形", words or self.names.reason_name(kind, reason))
         if master := data.get("master"):
-            self._say("合并到", str(master))
+            self._say(MASTERS.get(verb, "合并到"), str(master))
+        self._joined()
         self._attachments()
         if data.get("closer_in_unit"):
             self._say("注意", "销号人人事关系在承办单位")
         if erases := data.get("erases"):
             seqs = sorted({item["seq"] for item in erases})
             self._say("涉及记录", "、".join(f"第{seq}号" for seq in seqs))
+
+    def _joined(self) -> None:
+        """What an appeal follows its master in, and what the master's own trail tells of them."""
+        data, verb = self.data, self.ink.verb
+        if verb == "unjoin":
+            self._say("原主件", str(data.get("former", "")))
+        if verb == "gather":
+            self._say("并入本件", "、".join(data.get("joined", ())))
+            self._say("不再并入本件", "、".join(data.get("left", ())))
+        if verb == "follow":
+            step = BY_CODE.get(str(data.get("step", "")))
+            said = f"{step.done}（{data['by']}）" if step and data.get("by") else ""
+            self._say("主件办理", said)
+            self._say("主办单位", str(data.get("unit", "")))
+            due = _moment(data.get("due"))
+            self._say("应办结", shown_end(due) if due and due.year < 9000 else "")
 
     def _attachments(self) -> None:
         """The names of the files that came with the entry, or how many where they have none."""

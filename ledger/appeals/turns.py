@@ -317,15 +317,20 @@ def _ids(path: str) -> list[int]:
 
 
 def _assigned_to(unit_ids: list[int]) -> Condition:
-    """Holds or held by one of these units, otherwise than by an upheld return."""
+    """Holds or held by one of these units, otherwise than by an upheld return; of a joined appeal
+    also its master."""
     given = aliased(Assignment)
-    return exists(
-        select(literal(1)).where(
-            given.appeal_id == Appeal.id,
-            given.unit_id.in_(unit_ids),
-            given.release_reason != "return_upheld",
+
+    def at(appeal_id: Any) -> Condition:
+        return exists(
+            select(literal(1)).where(
+                given.appeal_id == appeal_id,
+                given.unit_id.in_(unit_ids),
+                given.release_reason != "return_upheld",
+            )
         )
-    )
+
+    return or_(at(Appeal.id), and_(Appeal.handled_with_id.is_not(None), at(Appeal.handled_with_id)))
 
 
 def _not_barred(seat: Seat) -> Condition:
@@ -334,15 +339,25 @@ def _not_barred(seat: Seat) -> Condition:
 
 
 def _no_first_key(actor: Actor) -> Condition:
-    """回避 (a): whoever answered, in any round, under any post."""
-    return ~exists(
-        select(literal(1)).where(
-            Entry.stream == literal("appeal/") + Appeal.number,
-            Entry.verb.in_(sorted(FIRST_KEY)),
-            Entry.actor_kind == "person",
-            # Not by the index of persons: one who calls back all day has thousands of entries.
-            Entry.actor_id + 0 == actor.id,
+    """回避 (a): whoever answered, in any round, under any post; of a joined appeal also its
+    master."""
+    master = aliased(Appeal)
+
+    def answered(number: Any) -> Condition:
+        return exists(
+            select(literal(1)).where(
+                Entry.stream == literal("appeal/") + number,
+                Entry.verb.in_(sorted(FIRST_KEY)),
+                Entry.actor_kind == "person",
+                # Not by the index of persons: one who calls back all day has thousands of entries.
+                Entry.actor_id + 0 == actor.id,
+            )
         )
+
+    its_number = select(master.number).where(master.id == Appeal.handled_with_id).scalar_subquery()
+    return ~or_(
+        answered(Appeal.number),
+        and_(Appeal.handled_with_id.is_not(None), answered(its_number)),
     )
 
 

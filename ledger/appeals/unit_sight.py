@@ -25,10 +25,13 @@ from sqlalchemy import (
     inspect,
     literal,
     null,
+    or_,
     select,
+    union,
     union_all,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import aliased
 
 from ..db import db, is_sqlite, writing
 from .lifecycle import OPEN_ASSIGNMENT
@@ -66,7 +69,10 @@ def is_due(appeal: AppealRecord) -> bool:
     if not state.persistent:
         return bool(state.dict.get("assignments"))
     return (
-        any(state.attrs[name].history.has_changes() for name in (*_COPIED, "assignments"))
+        any(
+            state.attrs[name].history.has_changes()
+            for name in (*_COPIED, "assignments", "master_id")
+        )
         or any(
             inspect(given).attrs[name].history.has_changes()
             for given in appeal.assignments
@@ -83,9 +89,10 @@ def is_due(appeal: AppealRecord) -> bool:
 
 
 def is_moved(appeal: AppealRecord) -> bool:
-    """Whether an assignment is about to pass to another unit, or a copy is taken back: the
-    former's row must go."""
-    return _is_taken_back(appeal) or any(
+    """Whether an assignment is about to pass to another unit, a copy is taken back, or the appeal
+    to leave its master: the former's row must go."""
+    former = inspect(appeal).attrs.master_id.history.deleted or ()
+    return _is_taken_back(appeal) or any(one is not None for one in former) or any(
         inspect(given).persistent
         and (
             inspect(given).attrs.unit_id.history.has_changes()
@@ -124,6 +131,8 @@ def put(appeal: AppealRecord) -> None:
         for copy in appeal.copies:
             if copy.unit_id is not None and copy.stands:
                 duties.setdefault(copy.unit_id, 0)
+    for shared in appeal.shared if appeal.is_joined else ():
+        duties.setdefault(shared.unit_id, 0)
     if duties:
         copied = {name: getattr(appeal, name) for name in _COPIED}
         rows = [
@@ -137,6 +146,31 @@ def put(appeal: AppealRecord) -> None:
             for unit_id, duty in sorted(duties.items())
         ]
         db.session.connection().execute(_rows_over(is_sqlite()), rows)
+
+
+def put_joined(master: AppealRecord) -> None:
+    """Keep the same for what is joined to it, also what was closed since: units see it as they
+    see the master. Their row is flushed."""
+    from .models import Appeal
+
+    connection = db.session.connection()
+    units = [given.unit_id for given in master.assignments]
+    mine = select(Appeal.id).where(Appeal.master_id == master.id, Appeal.state != "merged")
+    sight = UnitSight.__table__.c
+    own = select(Assignment.id).where(
+        Assignment.appeal_id == sight.appeal_id, Assignment.unit_id + 0 == sight.unit_id
+    )
+    copied = select(Copy.id).where(
+        Copy.appeal_id == sight.appeal_id,
+        Copy.unit_id + 0 == sight.unit_id,
+        Copy.ended_at.is_(None),
+    )
+    connection.execute(
+        delete(UnitSight).where(
+            sight.appeal_id.in_(mine), sight.unit_id.not_in(units), ~own.exists(), ~copied.exists()
+        )
+    )
+    connection.execute(_over(_shared().where(Appeal.master_id == master.id)))
 
 
 def _duty(given: Assignment) -> int:
@@ -167,7 +201,9 @@ def _over(found: Any = None) -> Any:
 
 def told(*which: ColumnElement[bool]) -> Select[Any]:
     """What assignments and copies say of appeals like these, in the columns that are kept."""
-    found = union_all(_handed(*which), _copied(*which)).subquery()
+    # One that joined may also be copied to a unit of its master: both say the same of it.
+    read_only = union(_copied(*which), _shared(*which)).subquery()
+    found = union_all(_handed(*which), select(*read_only.c)).subquery()
     # A condition, so that SQLite does not take ON CONFLICT for a join's ON.
     return select(*(found.c[name] for name in KEPT)).where(found.c.unit_id.is_not(None))
 
@@ -229,13 +265,40 @@ def _handed(*which: ColumnElement[bool]) -> Select[Any]:
     )
 
 
+def _shared(*which: ColumnElement[bool]) -> Select[Any]:
+    """What the assignments of their masters say of joined appeals, where they have none of that
+    unit themselves."""
+    from .models import Appeal
+
+    own = aliased(Assignment)
+    return (
+        select(
+            Assignment.unit_id,
+            Appeal.id.label("appeal_id"),
+            *(getattr(Appeal, name) for name in _COPIED),
+            literal(0).label("duty"),
+            cast(null(), UnitSight.owes_report_at.type).label("owes_report_at"),
+        )
+        .join(Appeal, Appeal.master_id == Assignment.appeal_id)
+        .where(
+            Appeal.state != "merged",
+            ~select(own.id)
+            .where(own.appeal_id == Appeal.id, own.unit_id + 0 == Assignment.unit_id)
+            .exists(),
+            *which,
+        )
+        .distinct()
+    )
+
+
 def wrong(connection: Connection) -> Iterator[str]:
     """The numbers of appeals of which something else is kept than the assignments say."""
     from .models import Appeal
 
     kept = select(*(getattr(UnitSight, name) for name in KEPT))
     found: set[int] = set()
-    for one, other in ((told(), kept), (kept, told())):
+    said = told()
+    for one, other in ((said, kept), (kept, said)):
         differing = except_(one, other).subquery()
         found.update(connection.scalars(select(differing.c.appeal_id)))
     for appeal_id in sorted(found):
@@ -254,7 +317,13 @@ def rebuild(batch: int = BATCH) -> None:
             db.session.commit()
     with writing():
         given = select(Assignment.id).where(
-            Assignment.appeal_id == UnitSight.appeal_id,
+            or_(
+                Assignment.appeal_id == UnitSight.appeal_id,
+                Assignment.appeal_id
+                == select(Appeal.master_id)
+                .where(Appeal.id == UnitSight.appeal_id, Appeal.state != "merged")
+                .scalar_subquery(),
+            ),
             # Found by its appeal, which has few: a unit may have a hundred thousand of them.
             Assignment.unit_id + 0 == UnitSight.unit_id,
         )

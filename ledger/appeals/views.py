@@ -9,8 +9,11 @@ def init_app(app: Flask) -> None:
     """Register the room's pages."""
     from . import (
         act_views,
+        call_round_views,
         desk_views,
+        joined_views,
         list_views,
+        many_views,
         recompute_views,
         register_views,
         show_views,
@@ -19,6 +22,7 @@ def init_app(app: Flask) -> None:
     from .pages import blueprint, desk
 
     _ = (act_views, desk_views, list_views, register_views, show_views)  # hang their routes
+    _ = (call_round_views, joined_views, many_views)
     recompute_views.init_recompute(app)
     app.register_blueprint(blueprint)
     app.register_blueprint(desk)

@@ -116,6 +116,9 @@ class Stream(Trailed):
     def after_rows(self) -> None:
         """The rows have their ids: what is derived from them in tables below is written now."""
 
+    def after_act(self, act: Act) -> None:
+        """The entry is written: what follows from it in other streams is done now."""
+
     def unwritable(self, place: str) -> Exception:
         """What is raised for words that cannot be kept."""
         return Unwritable(place)
@@ -276,6 +279,8 @@ class Act:
                 # Rows may have changed, or even been written, without their entry: whoever
                 # catches the exception has to roll back before anything is committed.
                 session.info["torn"] = self.verb
+        if done:
+            self.root.after_act(self)
 
     # -- what changed ----------------------------------------------------------------------
 

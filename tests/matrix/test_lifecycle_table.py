@@ -34,8 +34,9 @@ VERBS_OF_THE_DESIGN = """
     instruct tag exclude receive erase
     waive_child send_back_child release_child rule_child_return rule_child_extension
     copy uncopy
+    follow gather word_reply
 """
-"""Design §3's table, its paragraph on assignments, and §4's erasure."""
+"""Design §3's table, its paragraphs on assignments and on joined appeals, and §4's erasure."""
 
 
 def test_states_and_their_labels_are_the_designs() -> None:

@@ -96,6 +96,9 @@ tag               | any                         | M C
 exclude           | any                         | M C
 receive           | accepted assigned held      | system:offered
 erase             | any                         | system
+follow            | joined reviewed             | system
+gather            | any                         | system
+word_reply        | joined reviewed             | C
 """
 
 OPEN_STATES = (
@@ -229,6 +232,8 @@ class Case:
     """An assist stands beside a lead of elsewhere, but for accepted, where it was recalled."""
     accepted: bool = True
     critical_off_hours: bool = False
+    shared: bool = False
+    """Of a joined appeal: the assignment is its master's."""
 
 
 def cases() -> Iterator[Case]:
@@ -236,6 +241,13 @@ def cases() -> Iterator[Case]:
         accepted = state not in ("registered", "merged", "declined", "withdrawn")
         yield Case(state, accepted=accepted)
         yield Case(state, accepted=accepted, critical_off_hours=True)
+        if state in ("joined", "reviewed", "confirmed", "closed"):
+            for where in ("unit", "neighbour_office"):
+                yield Case(state, "answered", where=where, shared=True)
+            yield Case(state, "upheld", shared=True)
+        if state == "joined":
+            for held in (*OPEN_ASSIGNMENT, "released"):
+                yield Case(state, held, shared=True)
         if state in ("accepted", "closed"):
             yield Case(state, "released")
         if state in ("assigned", "held"):
@@ -273,6 +285,7 @@ def facts(case: Case) -> Facts:
         state="released" if upheld else case.held,
         upheld_return=upheld,
     )
+    given = (lead_elsewhere(case), held) if case.held else ()
     return Facts(
         state=case.state,
         office_id=10,
@@ -282,7 +295,9 @@ def facts(case: Case) -> Facts:
         urgency="critical" if case.critical_off_hours else "normal",
         off_hours=case.critical_off_hours,
         known_to=frozenset({REGISTRAR, FRIEND}),
-        assignments=(lead_elsewhere(case), held) if case.held else (),
+        assignments=() if case.shared else given,
+        shared=given if case.shared else (),
+        master_answered=True,
         # Somebody else answered; who is asked here is barred by his post alone.
         first_keys=frozenset({1000}) if case.held == "answered" else frozenset(),
         # Every verb of the row may be asked for: the conditions beside the state hold.
@@ -320,6 +335,7 @@ def expected(verb: str, case: Case, who: Who) -> int:
 
 def _is(way: str, case: Case, who: Who) -> bool:
     stands = case.held not in ("", "released", "upheld") and who.place == case.where
+    stands = stands and (case.state == "joined" or not case.shared)
     here = who.place in COVERING
     business = who.role not in ("", *ADMINISTRATORS)
     if who.role in ("client", "firm", "system"):

@@ -31,7 +31,7 @@ from ledger.trail.models import Entry
 
 Doing = Callable[[Appeal, Actor, datetime], Any]
 
-STATES = sorted((OPEN | ENDS) - {"joined"})
+STATES = sorted(OPEN | ENDS)
 
 
 def _reason(kind: str) -> str:
@@ -68,6 +68,10 @@ def doings(cast: Cast, master: str) -> dict[str, Doing]:
     def merge(appeal: Appeal, by: Actor, at: datetime) -> None:
         into = db.session.scalars(select(Appeal).where(Appeal.number == master)).one()
         appeal.merge(into, "同一事项", by=by, at=at)
+
+    def join(appeal: Appeal, by: Actor, at: datetime) -> None:
+        into = db.session.scalars(select(Appeal).where(Appeal.number == master)).one()
+        appeal.join(into, "同一收费站", by=by, at=at)
 
     def answer(appeal: Appeal, by: Actor, at: datetime) -> None:
         appeal.answer(
@@ -147,6 +151,9 @@ def doings(cast: Cast, master: str) -> dict[str, Doing]:
         "accept": accept,
         "decline": lambda a, by, at: a.decline(_reason("decline"), "已电话告知", by=by, at=at),
         "merge": merge,
+        "join": join,
+        "unjoin": lambda a, by, at: a.unjoin("并非同一事项", by=by, at=at),
+        "word_reply": lambda a, by, at: a.word_reply("您好，您的两辆车已放行。", by=by, at=at),
         "unmerge": lambda a, by, at: a.unmerge("并非同一事项", by=by, at=at),
         "assign": assign,
         "recall": lambda a, by, at: a.recall("改由他单位办理", by=by, at=at),
