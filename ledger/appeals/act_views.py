@@ -162,17 +162,19 @@ def _locked(
 ) -> tuple[Appeal, dict[str, Appeal]]:
     """The appeal and whatever else the act names, their rows locked in ascending id."""
     number = appeal.number
-    named = acts.master_named(form) if "master" in form else ""
-    if not named or named == number:
+    named = [one for one in act.names(form, appeal) if one]
+    further = [one for one in named if one != number]
+    if not further:
         if not stands(appeal):
             db.session.expire_all()
             appeal = found(number, actor, at, lock=True)
-        return appeal, {named: appeal} if named else {}
+        return appeal, {number: appeal} if named else {}
     db.session.expire_all()
     rows = {number: found(number, actor, at)}
-    other = acts.another(named, actor, at)
-    if other is not None:
-        rows[named] = other
+    for one in further:
+        other = acts.another(one, actor, at)
+        if other is not None:
+            rows[one] = other
     locked = {
         row.number: found(row.number, actor, at, lock=True)
         for row in sorted(rows.values(), key=lambda row: row.id)

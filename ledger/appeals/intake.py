@@ -444,6 +444,7 @@ class Intake(AppealRecord):
         self.end_reason = reason_code
         self.held_from = ""
         self.hold_review_on = None
+        self.hold_reason = None
         self.lapse_clocks(at)
         for paused in self.deadlines:
             if paused.ended_as == "paused":

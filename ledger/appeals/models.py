@@ -1,5 +1,5 @@
-"""The appeal: columns (record.py) and verbs (intake to opening, assisting, requesting, reckoning)
-put together."""
+"""The appeal: columns (record.py) and verbs (intake to opening, assisting, requesting, reckoning,
+pausing, outside, conferring) put together."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from ..files.models import Attachment
 from ..firms.models import Firm
 from ..people.models import Unit
 from .assisting import Assisting
+from .conferring import Conferring
+from .outside import Outside
+from .outside_parts import Conference, ConferencePoint, OutsideRecord
 from .parts import (
     AppealPlate,
     Assignment,
@@ -18,6 +21,7 @@ from .parts import (
     FormerOwner,
     Request,
 )
+from .pausing import Pausing
 from .reckoning import Reckoning
 from .requesting import Requesting
 
@@ -35,7 +39,7 @@ def _few(name: str, where: str, *columns: str) -> Index:
     )
 
 
-class Appeal(Assisting, Requesting, Reckoning):
+class Appeal(Assisting, Pausing, Requesting, Reckoning, Outside, Conferring):
     """诉求. See record.py for its columns."""
 
     __tablename__ = "appeal"
@@ -75,6 +79,13 @@ class Appeal(Assisting, Requesting, Reckoning):
         ),
         _few("ix_appeal_asked", "asked IS NOT NULL", "asked", "office_id", "due_at", "id"),
         _few("ix_appeal_open_urgency", "is_open IS true", "urgency", "office_id", "due_at", "id"),
+        _few(
+            "ix_appeal_coordination",
+            "is_open IS true AND coordination_asked IS true",
+            "due_at",
+            "id",
+        ),
+        _few("ix_appeal_follow_up", "follow_up_on IS NOT NULL", "office_id", "follow_up_on"),
     )
 
     office: Mapped[Unit] = relationship(
@@ -98,3 +109,12 @@ class Appeal(Assisting, Requesting, Reckoning):
         order_by=AppealPlate.id, cascade="all, delete-orphan"
     )
     former_owners: Mapped[list[FormerOwner]] = relationship(order_by=FormerOwner.id)
+    outside_records: Mapped[list[OutsideRecord]] = relationship(
+        back_populates="appeal", order_by=OutsideRecord.id
+    )
+    conferences: Mapped[list[Conference]] = relationship(
+        back_populates="appeal", order_by=Conference.id
+    )
+    conference_points: Mapped[list[ConferencePoint]] = relationship(
+        back_populates="appeal", order_by=ConferencePoint.id
+    )

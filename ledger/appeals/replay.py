@@ -36,6 +36,7 @@ from ..trail.models import ERASED, Entry, Serial
 from ..trail.replay import Rows, apply_body, sets
 from . import unit_sight
 from .models import Appeal, Assignment, Attachment, Deadline, ExternalOrder, Request
+from .outside_parts import Conference, ConferencePoint, OutsideRecord
 
 PREFIX = "appeal/"
 
@@ -46,6 +47,9 @@ TRAILED: tuple[type[Trailed], ...] = (
     Request,
     ExternalOrder,
     Attachment,
+    OutsideRecord,
+    Conference,
+    ConferencePoint,
 )
 
 TITLES = {
@@ -55,6 +59,9 @@ TITLES = {
     "request": "申请",
     "external_order": "外部工单",
     "attachment": "附件",
+    "outside_record": "对外联系记录",
+    "conference": "会商",
+    "conference_point": "议定事项",
 }
 
 UNREADABLE = object()

@@ -30,13 +30,14 @@ from ..people.directory import directory
 from ..people.regions import region_name
 from ..trail.models import ERASED
 from ..web import NotFound, Refused, wants_fragment
-from . import acts, asked, cells, holding, lifecycle, show_queries, story
+from . import acts, asked, beyond, cells, holding, lifecycle, show_queries, story
 from . import leaf as leaves
 from .act_forms import ActForm, RevealForm
 from .acts import ACTS, Act, Drawing
 from .assist_acts import PARTS
 from .attachment_views import Taken
 from .closing import WAYS
+from .confer_forms import POINTS
 from .intake import CORRECTABLE
 from .leaf import Leaf, leaf
 from .lifecycle import PATH, Facts
@@ -181,6 +182,18 @@ SIZES = {
     "contacted": "half",
     "solved": "half",
     "satisfaction": "half",
+    "direction": "",
+    "party": "half",
+    "paper": "half",
+    "sent_on": "half",
+    "follow_on": "half",
+    "replied_on": "half",
+    "reply_number": "half",
+    "leader": "half",
+    "held_at": "half",
+    "venue": "half",
+    "done_on": "half",
+    **{f"{name}_{place}": "half" for name in ("unit", "until") for place in range(1, POINTS + 1)},
 }
 """How much of a row each field takes; all of it where none is named."""
 
@@ -319,6 +332,11 @@ def article(
         "holders": _holders(appeal, at),
         "clocks": _clocks(appeal, clocks_told),
         "calling": _calling(appeal, book, names),
+        "letters": beyond.letters(appeal, at.astimezone(SHANGHAI).date()),
+        "conferences": beyond.conferences(appeal, at.astimezone(SHANGHAI).date()),
+        "coordination": beyond.coordination(appeal),
+        "held": beyond.held(appeal, book),
+        "raised_by": beyond.raised_by(appeal),
         "trail": _hole("trail") if said_later else _drawn_trail(appeal, book),
         "masters": around.masters,
         "merged": around.merged,
@@ -629,6 +647,7 @@ CLOCKS = {
     "hold_review": "挂账复核",
     "rule_return": "退单裁定",
     "rule_extension": "延期审批",
+    "rule_hold": "挂账审批",
 }
 
 
@@ -664,6 +683,7 @@ RELEASES = {
     "changed": "变更主办",
     "joined": "并案",
     "raised": "提请上级",
+    "handed_back": "交回下级",
 }
 
 

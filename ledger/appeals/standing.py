@@ -145,6 +145,10 @@ class Standing(Generic[A, D]):
         duty_unendorsed: Any
         opening: Any
         held_from: Any
+        raised_by_id: Any
+        coordination_asked: Any
+        outside_count: Any
+        points_open: Any
         phone_given: Any
         phone_index: Any
         attempts: Any
@@ -217,6 +221,10 @@ class Standing(Generic[A, D]):
             opening=self.opening,
             held_from=self.held_from,
             asked=self.asked or 0,
+            raised_by=self.raised_by_id,
+            coordination_asked=self.coordination_asked,
+            outside_count=self.outside_count,
+            points_open=self.points_open,
         )
 
     def turning(self, at: datetime) -> tuple[Any, ...]:

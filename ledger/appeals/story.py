@@ -20,6 +20,7 @@ from ..deadlines.limits import STAGES
 from ..firms.phones import mask
 from ..people.roles import LABELS as ROLES
 from ..trail.replay import Rows, apply_body, read
+from . import beyond_story
 from .lifecycle import BY_CODE, STATES
 
 WITHHELD = "按规定不予显示"
@@ -39,6 +40,16 @@ FIELDS: dict[str, str] = {
     "sent_back_for": "退回理由",
     "basis": "依据",
     "ruling": "裁定意见",
+    "party": "对方单位",
+    "summary": "主要内容",
+    "reply": "回复内容",
+    "difficulty": "困难",
+    "proposal": "建议",
+    "proposed_leader": "建议牵头领导",
+    "venue": "会商地点",
+    "participants": "参加人员",
+    "conclusion": "会商结论",
+    "done_words": "落实情况",
 }
 """Columns that no correction sets, as the screen calls them."""
 
@@ -95,6 +106,10 @@ NOTES: dict[tuple[str, str], str] = {
     ("ask_return", "basis"): "退单依据",
     ("ask_extension", "basis"): "延期理由",
     ("rule_extension", "ruling"): "审批意见",
+    ("ask_hold", "basis"): "挂账理由",
+    ("rule_hold", "ruling"): "审批意见",
+    ("review_hold", "note"): "复核情况",
+    ("note_reply", "note"): "跟进情况",
     ("erase", "basis"): "法律依据",
 }
 
@@ -103,6 +118,8 @@ RULINGS: dict[tuple[str, bool], str] = {
     ("rule_return", False): "不同意退单（请继续办理）",
     ("rule_extension", True): "同意延期",
     ("rule_extension", False): "不同意延期",
+    ("rule_hold", True): "同意挂账",
+    ("rule_hold", False): "不同意挂账",
 }
 """By verb, and whether it was granted."""
 
@@ -116,6 +133,7 @@ REASONS = {
     "hold": "hold",
     "ask_return": "return",
     "ask_extension": "extension",
+    "ask_hold": "hold",
 }
 """Verb → the catalogue's kind of reason."""
 
@@ -340,8 +358,11 @@ class _Teller:
             self._say("应办结", self._due("answer", "rework"))
         if verb == "recall":
             self._say("同时解除协办", "、".join(data.get("assists", ())))
-        if verb in ("rule_return", "rule_extension"):
+        if verb in ("rule_return", "rule_extension", "rule_hold"):
             self._ruling()
+        if (told := beyond_story.TOLD.get(verb)) is not None:
+            for label, words in told(data, self.set, self.rows, ink_texts(self.ink)):
+                self._say(label, words)
         if verb == "set_due":
             self._say("协办单位", str(data.get("unit", "")))
         if verb == "set_due" or (verb == "rule_extension" and data.get("granted")):
@@ -376,6 +397,8 @@ class _Teller:
         self._say(label, RULINGS[self.ink.verb, bool(self.data.get("granted"))])
         if self.data.get("joint_study"):
             self._say("会商研究", "本轮再次退单，经会商研究，本裁定为最终意见")
+        if conference := self.data.get("conference"):
+            self._say("依据", beyond_story.conference(self.rows, conference))
         if unit := self.data.get("unit"):
             self._say("主办单位", str(unit))
             self._say("文号", str(_new(self.set, "assignment").get("letter_number") or ""))
@@ -493,7 +516,7 @@ class _Teller:
             column = place.rpartition(".")[2]
             if ":" in place or column in NEVER_TOLD or column in corrected:
                 continue
-            if place.startswith("attachment."):
+            if place.startswith(("attachment.", "conference_point.")) and column != "done_words":
                 continue
             if self._is_withheld(place, column, text):
                 told = Told(self._label(place, column), WITHHELD, quiet=True)
@@ -527,6 +550,8 @@ class _Teller:
             return False
         if place.startswith("assignment."):
             return False  # the unit's own people
+        if place.startswith("outside_record.") or self.ink.verb == "note_reply":
+            return column != "handler_name"  # a letter may name the appellant
         return text.personal or column in IDENTITY or self._is_talk(place)
 
     def _is_talk(self, place: str) -> bool:
@@ -545,6 +570,10 @@ class _Teller:
             return self.names.category_name(value)
         words = {"kind": KINDS, "urgency": URGENCIES, "appellant_type": APPELLANT_TYPES}[name]
         return words.get(value, str(value))
+
+
+def ink_texts(ink: Ink) -> dict[str, str]:
+    return {place: text.words for place, text in ink.texts.items()}
 
 
 def _words(text: Text | None) -> str:

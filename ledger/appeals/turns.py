@@ -16,13 +16,14 @@ from sqlalchemy.orm import aliased
 
 from ..config import SHANGHAI
 from ..db import config
+from ..deadlines.calendar import end_of
 from ..deadlines.queries import caps_in_force
 from ..firms.queries import served_by
 from ..people.actor import Actor, Seat
 from ..trail.models import Entry
 from . import unit_sight
 from .filters import UNIT_VIEWS, Filters
-from .lifecycle import BY_CODE, BY_MANAGER, EXTENSION, FIRST_KEY, RETURN
+from .lifecycle import BY_CODE, BY_MANAGER, EXTENSION, FIRST_KEY, HOLD, RETURN
 from .models import Appeal, Assignment
 from .parts import UnitSight
 from .sight import sight_of
@@ -32,8 +33,13 @@ Condition = ColumnElement[bool]
 LONG_AGO = datetime(1990, 1, 1, tzinfo=UTC)
 """Compared with instead of IS NOT NULL, which SQLite does not look up in an index."""
 
-OFFICE_RULES = (RETURN, EXTENSION, RETURN + EXTENSION, RETURN + EXTENSION + BY_MANAGER)
-MANAGER_RULES = (EXTENSION + BY_MANAGER, RETURN + EXTENSION + BY_MANAGER)
+_SUMS = range(1, RETURN + EXTENSION + BY_MANAGER + HOLD + 1)
+MANAGER_RULES = tuple(n for n in _SUMS if n & EXTENSION and n & BY_MANAGER)
+OFFICE_RULES = tuple(
+    n
+    for n in _SUMS
+    if (n in MANAGER_RULES and n & (RETURN | HOLD)) or not n & BY_MANAGER
+)
 RULABLE = tuple(sorted(BY_CODE["rule_return"].frm))
 """What is asked of each, and the states in which it can be ruled on."""
 
@@ -122,6 +128,32 @@ def _to_approve(_filters: Filters, actor: Actor, at: datetime) -> Condition:
     return and_(
         Appeal.asked.in_(MANAGER_RULES),
         Appeal.state.in_(RULABLE),
+        Appeal.office_id.in_(sight.covered_by(actor.seats_as("manager"))),
+    )
+
+
+def _hold_due(_filters: Filters, _actor: Actor, at: datetime) -> Condition:
+    """Whose review is due today, or was before."""
+    return and_(
+        Appeal.state == "held", Appeal.due_at <= end_of(at.astimezone(SHANGHAI).date())
+    )
+
+
+def _follow_up(_filters: Filters, _actor: Actor, at: datetime) -> Condition:
+    return and_(
+        Appeal.follow_up_on.is_not(None),
+        Appeal.follow_up_on <= at.astimezone(SHANGHAI).date(),
+        # What was closed may still owe somebody a letter. Not by the index of states.
+        func.coalesce(Appeal.state, "").not_in(("declined", "merged", "withdrawn")),
+    )
+
+
+def _coordination(_filters: Filters, actor: Actor, at: datetime) -> Condition:
+    """What is put before the leaders of a jurisdiction."""
+    sight = sight_of(actor, at.astimezone(SHANGHAI).date())
+    return and_(
+        Appeal.is_open.is_(True),
+        Appeal.coordination_asked.is_(True),
         Appeal.office_id.in_(sight.covered_by(actor.seats_as("manager"))),
     )
 
@@ -311,6 +343,9 @@ _TURNS: dict[str, Callable[[Filters, Actor, datetime], Condition]] = {
     "unendorsed": _unendorsed,
     "to_rule": _to_rule,
     "to_approve": _to_approve,
+    "hold_due": _hold_due,
+    "follow_up": _follow_up,
+    "coordination": _coordination,
     "duty": _duty,
     "to_supplement": _to_supplement,
     "to_call": _to_call,
