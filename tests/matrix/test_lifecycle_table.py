@@ -32,8 +32,10 @@ VERBS_OF_THE_DESIGN = """
     ask_hold sign_off answer send_back review attempt call_back uphold close refuse_closing
     tell recur hold resume reopen withdraw urge order ask_coordination confer reply
     instruct tag exclude receive erase
+    rule_hold review_hold write_out note_reply drop_coordination fulfil
 """
-"""Design §3's table, its paragraph on assignments, and §4's erasure."""
+"""Design §3's table, its paragraph on assignments, and §4's erasure; and what holds, letters and
+conferences need besides."""
 
 
 def test_states_and_their_labels_are_the_designs() -> None:
