@@ -140,6 +140,9 @@ class Act:
     fold: frozenset[str] = frozenset()
     """Fields that most never need: folded away, or for 签收 prefilled and out of the way."""
 
+    fold_words: str = ""
+    """What is folded away, in a word; without one the fields are named."""
+
     at_once: bool = False
     """Needs no words: done by one click."""
 
@@ -827,6 +830,7 @@ _ROWS: tuple[Act, ...] = (
     Act("confer", "会商", ("confer",), confer_forms.ConferForm, confer_acts.confer,
         offer=confer_acts.offer_confer, depends=confer_acts.on_confer,
         names=confer_acts.others_named, done="已登记会商", fold=confer_forms.FOLDED,
+        fold_words="更多议定事项",
         hint="会商结论记入所研究的每一件诉求；议定事项由办公室到期回填落实情况。"),
     Act("fulfil", "回填落实情况", ("fulfil",), confer_forms.FulfilForm, confer_acts.fulfil,
         offer=confer_acts.offer_points, prefill=confer_acts.prefill_fulfil,

@@ -162,7 +162,7 @@ def _sentence(appeal: Appeal | Leaf, row: Any) -> str:
     unit = appeal.given_of(row).unit.name
     who = names_of_persons([row.asked_by_id]).get(row.asked_by_id, "")
     reason = catalogue().reason_name(row.kind, row.reason_code)
-    asked = BY_CODE[f"ask_{row.kind}"].label.removesuffix("申请")
+    asked = BY_CODE[f"ask_{row.kind}"].label.replace("申请", "")
     return f"{clocks.shown(row.asked_at)} {unit}{who}申请{asked}：{reason}。{row.basis}\n"
 
 

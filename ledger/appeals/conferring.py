@@ -90,15 +90,6 @@ class Conferring(Opening):
             act.texts["reason"] = reason
             self.end_coordination()
 
-    def end_coordination(self) -> None:
-        """Inside the act of whatever dealt with it."""
-        if not self.coordination_asked:
-            return
-        self.coordination_asked = False
-        self.coordination_at = None
-        self.coordination_by_id = None
-        self.difficulty = self.proposal = self.proposed_leader = None
-
     def confer(self, held: Held, *, by: Actor, at: datetime) -> None:
         """会商: what was agreed, entered on this appeal; whoever enters it does so on each that
         it treated."""

@@ -69,6 +69,7 @@ class RaiseForm(PaperForm):
     """To the superior's office where it uses this ledger: the reason alone stands then."""
 
     reason = _REASON
+    follow_on = Day("下次跟进日期", required=True, help="到期列入办公室待办")
     hold = Tick("转入挂账跟踪", help="勾选的，各项时限暂停，到复核日期复核；不勾选的，照常办理")
     hold_review_on = Day("下次复核日期", help="转入挂账的必须填写")
 

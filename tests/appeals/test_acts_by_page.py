@@ -320,7 +320,7 @@ def _is_wrong(
 def test_who_may_not_gets_403_or_409_and_nothing_is_written(cast: Cast) -> None:
     number = cast.reach("registered")
     before = version_of(cast, number)
-    onlooker, stranger = cast.client("du"), cast.client("yuan")
+    onlooker, stranger = cast.client("wu"), cast.client("yuan")
     for act in (act.url for act in ACTS.values()):
         url = f"/appeals/{number}/{act}"
         assert onlooker.get(url).status_code in (403, 409), act

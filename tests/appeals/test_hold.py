@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -136,13 +137,16 @@ def test_it_is_looked_at_again_within_the_cap_and_stands_on_the_desk_that_day(ca
     sound(cast, number)
 
 
+def reviewed_until(review_at: datetime) -> Callable[[Appeal, dict[str, Any]], None]:
+    return lambda appeal, hand: appeal.review(hold_review_at=review_at, **hand)
+
+
 def test_held_by_review_it_goes_back_to_the_unit_or_on_to_the_call_back(cast: Cast) -> None:
     for settled, then in ((False, "assigned"), (True, "reviewed")):
         number = cast.reach("assigned")
         cast.answer(number, outcome="referred")
         at = now()
-        in_time = {"hold_review_at": end_of(local_day(at) + 9 * DAY)}
-        do(cast, number, "zhou", at, lambda a, h, more=in_time: a.review(**more, **h))
+        do(cast, number, "zhou", at, reviewed_until(end_of(local_day(at) + 9 * DAY)))
         assert Seen(cast, number).state == "held"
         page = cast.client("zhou").get(f"/appeals/{number}").text
         assert "审核转入（已转上级或外地协调）" in page

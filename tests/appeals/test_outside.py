@@ -36,7 +36,7 @@ def paper(**more: Any) -> dict[str, Any]:
 
 def record_of(cast: Cast) -> OutsideRecord:
     with cast.app.app_context():
-        return db.session.scalars(select(OutsideRecord).order_by(OutsideRecord.id.desc())).first()
+        return db.session.scalars(select(OutsideRecord)).one()
 
 
 def test_a_letter_goes_out_is_looked_after_and_answered(cast: Cast) -> None:
@@ -75,7 +75,7 @@ def test_a_letter_goes_out_is_looked_after_and_answered(cast: Cast) -> None:
     assert office.post(url, data={**typed, "follow_on": later}).status_code == 303
     assert "follow-up" not in blocks(cast, "zhou", today + 3 * DAY)
     assert blocks(cast, "zhou", today + 6 * DAY)["follow-up"] == [number]
-    typed = {
+    came: dict[str, Any] = {
         "record_id": f"{record}",
         "came": "yes",
         "words": "河源方向已恢复通行",
@@ -83,7 +83,7 @@ def test_a_letter_goes_out_is_looked_after_and_answered(cast: Cast) -> None:
         "reply_number": "粤交函〔2026〕31号",
         "files": (io.BytesIO(PDF), "复函.pdf"),
     }
-    assert office.post(url, data=typed, content_type="multipart/form-data").status_code == 303
+    assert office.post(url, data=came, content_type="multipart/form-data").status_code == 303
     assert "follow-up" not in blocks(cast, "zhou", today + 9 * DAY)
     page = office.get(f"/appeals/{number}").text
     for words in ("河源方向已恢复通行", "粤交函〔2026〕31号", "复函.pdf", "跟进情况", "已回复"):

@@ -200,6 +200,10 @@ def _beyond(cast: Cast) -> dict[str, Doing]:
     }
 
 
+def _once(cast: Cast, number: str, act: Doing, who: str) -> None:
+    cast.do(number, lambda a, at: act(a, cast.actor(who), at))
+
+
 def _extend(cast: Cast, number: str, days: int) -> None:
     cast.do(number, lambda a, at: _ask_extension(a, cast.actor("chen"), at, days))
 
@@ -234,8 +238,7 @@ def _appeals(cast: Cast) -> dict[str, str]:
         ("raised", "raise", "zhou"),
     ):
         found[turn] = cast.reach("assigned")
-        act = _beyond(cast)[verb]
-        cast.do(found[turn], lambda a, at, act=act, who=who: act(a, cast.actor(who), at))
+        _once(cast, found[turn], _beyond(cast)[verb], who)
     for turn, days in (("extension asked", 2), ("long extension asked", 6)):
         found[turn] = cast.reach("assigned")
         _extend(cast, found[turn], days)
