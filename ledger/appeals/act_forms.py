@@ -252,6 +252,7 @@ class RuleReturnForm(ActForm):
     unit_id = Choice("改派主办单位", blank="暂不改派，退回待交办")
     due_at = LocalMoment("应办结时间", help="改派的，留空则按时限规定重新计算")
     letter_number = Text("文号", 100)
+    conference = Choice("依据的会商", blank="未登记会商")
     ruling = LongText("裁定意见", 2000, rows=3, help="不同意的、会商研究的必须写明")
 
 
@@ -344,6 +345,7 @@ class WithdrawForm(ActForm):
 
 class HoldForm(ActForm):
     hold_review_on = Day("下次复核日期", required=True)
+    reason_code = Choice("挂账情形", required=True)
     reason = LongText("挂账理由", 2000, rows=3, required=True)
 
 

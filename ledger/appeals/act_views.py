@@ -164,24 +164,26 @@ def _locked(
 ) -> tuple[Appeal, dict[str, Appeal]]:
     """The appeal and whatever else the act names, their rows locked in ascending id."""
     number = appeal.number
-    named = acts.master_named(form) if "master" in form else ""
+    named = [one for one in act.names(form, appeal) if one]
+    further = [one for one in named if one != number]
     kin = appeal.master_id is not None or appeal.joined_count > 0
-    if (not named or named == number) and not kin:
+    if not further and not kin:
         if not stands(appeal):
             db.session.expire_all()
             appeal = found(number, actor, at, lock=True)
-        return appeal, {named: appeal} if named else {}
+        return appeal, {number: appeal} if named else {}
     db.session.expire_all()
     rows = {number: found(number, actor, at)}
-    other = acts.another(named, actor, at) if named else None
-    if other is not None:
-        rows[named] = other
+    for one in further:
+        other = acts.another(one, actor, at)
+        if other is not None:
+            rows[one] = other
     lock_kin_of(rows[number], *(row.id for row in rows.values()))
     locked = {
         row.number: found(row.number, actor, at, lock=True)
         for row in sorted(rows.values(), key=lambda row: row.id)
     }
-    return locked[number], {n: row for n, row in locked.items() if n == named}
+    return locked[number], {n: row for n, row in locked.items() if n in named}
 
 
 def is_second_click(

@@ -25,11 +25,15 @@ from . import (
     assist_acts,
     behalf_acts,
     behalf_forms,
+    confer_acts,
+    confer_forms,
     copy_acts,
     join_acts,
     join_forms,
     judging_acts,
     lifecycle,
+    outside_acts,
+    outside_forms,
     plates,
     reckoning,
     sign_acts,
@@ -116,6 +120,10 @@ def _nothing_said(_drawing: Drawing) -> Sequence[str]:
     return ()
 
 
+def _no_others(_form: Any, _appeal: Appeal) -> Sequence[str]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Act:
     """A row of the table.
@@ -148,11 +156,17 @@ class Act:
     fold: frozenset[str] = frozenset()
     """Fields that most never need: folded away, or for 签收 prefilled and out of the way."""
 
+    fold_words: str = ""
+    """What is folded away, in a word; without one the fields are named."""
+
     at_once: bool = False
     """Needs no words: done by one click."""
 
     on_behalf: bool = False
     """For a unit that works offline, and not in one's own right."""
+
+    names: Callable[[Any, Appeal], Sequence[str]] = _no_others
+    """Numbers of the further appeals that a form which was sent names: locked with the first."""
 
     @property
     def url(self) -> str:
@@ -268,6 +282,7 @@ def _offer_successors(form: Any, drawing: Drawing) -> None:
     form.unit_id.choices = {
         name: [row for row in rows if row[0] not in asking] for name, rows in offered.items()
     }
+    confer_acts.offer_conferences(form, drawing)
 
 
 def _on_kind(drawing: Drawing) -> tuple[Any, ...]:
@@ -277,7 +292,8 @@ def _on_kind(drawing: Drawing) -> tuple[Any, ...]:
 
 def _on_successors(drawing: Drawing) -> tuple[Any, ...]:
     asking = tuple(one.id for one in drawing.appeal.assignments if one.state == "contested")
-    return (drawing.appeal.lead_unit_id, asking, *unit_choices.on_units(drawing))
+    studied = confer_acts.on_conferences(drawing)
+    return (drawing.appeal.lead_unit_id, asking, studied, *unit_choices.on_units(drawing))
 
 
 def _on_both(drawing: Drawing) -> tuple[Any, ...]:
@@ -388,10 +404,6 @@ def _on_hold(drawing: Drawing) -> tuple[Any, ...]:
 
 def _on_day(drawing: Drawing) -> tuple[Any, ...]:
     return (drawing.at.astimezone(SHANGHAI).date(),)
-
-
-def _prefill_hold(form: Any, drawing: Drawing) -> None:
-    form.hold_review_on.data = drawing.at.astimezone(SHANGHAI).date() + 15 * DAY
 
 
 SECRET = ("phone", "spot_phone")
@@ -525,6 +537,10 @@ def master_named(form: Any) -> str:
     return str(form.master.data or chosen or "")
 
 
+def _names_master(form: Any, _appeal: Appeal) -> Sequence[str]:
+    return [master_named(form)]
+
+
 def another(number: str, actor: Actor, at: datetime) -> Appeal | None:
     """A further appeal that an act names, if this actor may see it."""
     sane = number.isascii() and number.isprintable() and len(number) <= 40
@@ -599,6 +615,7 @@ def _rule_return(do: Doing) -> None:
         unit=_unit(form) if form.unit_id.data else None,
         due_at=form.due_at.data,
         letter_number=form.letter_number.data or "",
+        conference_id=confer_acts.conference_of(form),
         **do.hand_seen,
     )
 
@@ -699,12 +716,6 @@ def _withdraw(do: Doing) -> None:
     do.appeal.withdraw(
         form.way.data, form.reason.data, said=form.said.data or "", **do.hand_seen
     )
-
-
-def _hold(do: Doing) -> None:
-    form = do.form
-    review_at = forms.end_of_day(form.hold_review_on.data)
-    do.appeal.hold(form.reason.data, review_at, **do.hand_seen)
 
 
 def _resume(do: Doing) -> None:
@@ -842,6 +853,10 @@ _ROWS: tuple[Act, ...] = (
     Act("rule_extension", "延期审批", ("rule_extension",), forms.RuleExtensionForm,
         _rule_extension, prefill=asked.prefill_ruling, depends=asked.on_proposed,
         about=asked.about_extension, done="已审批延期"),
+    Act("rule_hold", "挂账审批", ("rule_hold",), outside_forms.RuleHoldForm,
+        outside_acts.rule_hold, prefill=outside_acts.prefill_rule_hold,
+        depends=outside_acts.on_asked_hold, about=asked.about_hold, done="已审批挂账申请",
+        hint="同意的，即转入挂账跟踪，各项时限暂停；不同意的，原单位继续办理。"),
     Act("ask_return", "退单申请", ("ask_return",), forms.AskReturnForm, _ask_return,
         offer=_offer_asking("return"), depends=assist_acts.on_hand("ask_return"),
         about=asked.limit_of_return,
@@ -852,6 +867,10 @@ _ROWS: tuple[Act, ...] = (
         depends=assist_acts.on_hand("ask_extension"), about=asked.limit_of_extension,
         done="已提交延期申请", hint="批准前原时限照常计算。"),
     *_on_behalf(),
+    Act("ask_hold", "申请挂账", ("ask_hold",), outside_forms.AskHoldForm, outside_acts.ask_hold,
+        offer=outside_acts.offer_ask_hold, prefill=outside_acts.prefill_hold,
+        depends=outside_acts.on_ask_hold, done="已提交挂账申请，待办公室审批",
+        hint="须等待上级、外省外市或政策的，申请挂账；批准前各项时限照常计算。"),
     Act("review", "审核通过", ("review",), forms.ReviewForm, _review,
         offer=_offer_review, prefill=_prefill_review, depends=_on_review,
         words=_words_of_review),
@@ -869,10 +888,13 @@ _ROWS: tuple[Act, ...] = (
         offer=_offer_reasons("uphold")),
     Act("close", "销号", ("close",), forms.CloseForm, _close,
         hint="请核对办理结果、对企业的答复和回访情况后销号。",
-        fold=frozenset({"note"}), at_once=True),
+        fold=frozenset({"note"}), at_once=True, warns=outside_acts.warn_no_reply),
     Act("refuse_closing", "不予销号", ("refuse_closing",), forms.RefuseForm, _refuse_closing,
         done="已退回，不予销号", tone="danger"),
     Act("tell", "告知企业", ("tell",), forms.TellForm, _tell, done="已记录告知情况"),
+    Act("review_hold", "挂账复核", ("review_hold",), outside_forms.ReviewHoldForm,
+        outside_acts.review_hold, prefill=outside_acts.prefill_hold, depends=_on_day,
+        done="已复核，继续挂账", hint="复核后继续挂账的填下次复核日期；不再等待的请用“恢复办理”。"),
     Act("resume", "恢复办理", ("resume",), forms.ResumeForm, _resume, offer=_offer_resume,
         depends=_on_hold),
     Act("reopen", "撤销销号", ("reopen",), forms.ReasonForm, _by_reason("reopen"),
@@ -909,6 +931,32 @@ _ROWS: tuple[Act, ...] = (
         hint="抄送的单位、领导可以查阅本件和办理情况，不承担办理；为诉求人保密的，不显示诉求人身份。"),
     Act("uncopy", "取消抄送", ("uncopy",), copy_acts.UncopyForm, copy_acts.uncopy,
         offer=copy_acts.offer_copies, depends=copy_acts.on_copies, tone="danger"),
+    Act("write_out", "登记对外联系", ("write_out",), outside_forms.WriteOutForm,
+        outside_acts.write_out, prefill=outside_acts.prefill_today, depends=_on_day,
+        done="已登记对外联系", fold=frozenset({"handler_name"}),
+        hint="报上级的请示、报告，与外省、外市往来的函和电话，商请函的来函，都登记在这里。"),
+    Act("note_reply", "登记回复", ("note_reply",), outside_forms.NoteReplyForm,
+        outside_acts.note_reply, offer=outside_acts.offer_records,
+        prefill=outside_acts.prefill_reply, depends=_on_its_words, done="已登记回复情况"),
+    Act("raise", "提请上级协调", ("raise",), outside_forms.RaiseForm, outside_acts.raise_,
+        offer=outside_acts.offer_raise, prefill=outside_acts.prefill_raise,
+        depends=outside_acts.on_superior, about=outside_acts.about_raise,
+        done="已提请上级协调", fold=frozenset({"handler_name"})),
+    Act("hand_back", "交回下级", ("hand_back",), outside_forms.HandBackForm,
+        outside_acts.hand_back, about=outside_acts.about_hand_back, done="已交回下级办公室"),
+    Act("ask_coordination", "提请协调", ("ask_coordination",), confer_forms.AskCoordinationForm,
+        confer_acts.ask_coordination, done="已提请领导协调",
+        hint="本件照常办理，时限不变；列在领导页面最前，会商、批示或撤回后结束。"),
+    Act("drop_coordination", "撤回提请", ("drop_coordination",), forms.ReasonForm,
+        _by_reason("drop_coordination"), done="已撤回提请"),
+    Act("confer", "会商", ("confer",), confer_forms.ConferForm, confer_acts.confer,
+        offer=confer_acts.offer_confer, depends=confer_acts.on_confer,
+        names=confer_acts.others_named, done="已登记会商", fold=confer_forms.FOLDED,
+        fold_words="更多议定事项",
+        hint="会商结论记入所研究的每一件诉求；议定事项由办公室到期回填落实情况。"),
+    Act("fulfil", "回填落实情况", ("fulfil",), confer_forms.FulfilForm, confer_acts.fulfil,
+        offer=confer_acts.offer_points, prefill=confer_acts.prefill_fulfil,
+        depends=_on_its_words, names=confer_acts.fulfilled_with, done="已回填落实情况"),
     Act("set_due", "核定时限", ("set_due",), forms.SetDueForm, _set_due,
         offer=assist_acts.offer_clocks, prefill=assist_acts.prefill_clock,
         depends=assist_acts.on_clocks,
@@ -923,23 +971,24 @@ _ROWS: tuple[Act, ...] = (
         hint="是否按期一般以登记时间为准；认可后以补录的发生时间为准，原登记时间留在办理记录中。"),
     Act("unmerge", "撤销合并", ("unmerge",), forms.ReasonForm, _by_reason("unmerge"),
         hint="原已解除的交办不恢复。"),
-    Act("hold", "挂账跟踪", ("hold",), forms.HoldForm, _hold, prefill=_prefill_hold,
-        depends=_on_day, done="已转入挂账跟踪", hint="挂账期间各项时限暂停。"),
+    Act("hold", "挂账跟踪", ("hold",), forms.HoldForm, outside_acts.hold,
+        offer=outside_acts.offer_reasons, prefill=outside_acts.prefill_hold, depends=_on_day,
+        done="已转入挂账跟踪", hint="挂账期间各项时限暂停。"),
     Act("recall", "收回", ("recall",), forms.RecallForm, assist_acts.recall,
         offer=assist_acts.offer_recall, depends=assist_acts.on_assists, tone="danger"),
     Act("join", "并案办理", ("join",), join_forms.JoinForm, join_acts.join,
-        offer=join_acts.offer_masters, depends=_on_its_words,
+        offer=join_acts.offer_masters, names=_names_master, depends=_on_its_words,
         hint="不同诉求主体反映同一事项的，并入主件一次办理；本件保留编号，逐户回访、逐户销号。"
         "本件未办结的交办解除，办理时限随主件。"),
     Act("unjoin", "解除并案", ("unjoin",), join_forms.UnjoinForm, join_acts.unjoin,
-        offer=join_acts.offer_masters, depends=_on_its_words, tone="danger",
+        offer=join_acts.offer_masters, names=_names_master, depends=_on_its_words, tone="danger",
         hint="解除后转为待交办，重新计算交办时限；填写主件的，同时改并到该件。"),
     Act("word_reply", "逐户答复", ("word_reply",), join_forms.WordReplyForm,
         join_acts.word_reply, prefill=join_acts.prefill_reply, depends=_on_its_words,
         done="已修改对该企业的答复",
         hint="默认采用主件的答复；与该企业情况不完全相符的，在这里改写。"),
     Act("merge", "合并", ("merge",), forms.MergeForm, _merge, offer=_offer_masters,
-        depends=_on_its_words, tone="danger",
+        depends=_on_its_words, tone="danger", names=_names_master,
         hint="同一诉求主体反映同一事项的，并到主件办理；本件编号仍可查询。"),
     Act("decline", "不予受理", ("decline",), forms.DeclineForm, _decline,
         offer=_offer_reasons("decline"), done="已登记不予受理", tone="danger"),
@@ -957,6 +1006,7 @@ NEXT = (
     "rule_extension",
     "rule_child_return",
     "rule_child_extension",
+    "rule_hold",
     "accept_and_assign",
     "accept",
     "assign",
@@ -966,6 +1016,7 @@ NEXT = (
     "uphold",
     "call_back",
     "close",
+    "review_hold",
     "resume",
     "endorse",
     "sign_for_on_behalf",

@@ -4,13 +4,14 @@ asking or ruling."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..catalogue.queries import Catalogue, catalogue
 from ..deadlines import clocks
-from ..deadlines.calendar import last_day
+from ..deadlines.calendar import last_day, local_day
 from ..deadlines.queries import caps_in_force, load_calendar
-from . import assist_acts
+from . import assist_acts, beyond
 from .lifecycle import BY_CODE
 from .show_queries import names_of_persons
 
@@ -26,6 +27,9 @@ STATES: dict[tuple[str, str], tuple[str, str]] = {
     ("extension", "asked"): ("待审批", "now"),
     ("extension", "granted"): ("同意延期", "good"),
     ("extension", "refused"): ("不同意延期", "bad"),
+    ("hold", "asked"): ("待审批", "now"),
+    ("hold", "granted"): ("同意挂账", "good"),
+    ("hold", "refused"): ("不同意挂账", "bad"),
 }
 """Words and tone of a request."""
 LAPSED = ("已失效", "end")
@@ -42,12 +46,12 @@ class Asked(NamedTuple):
     reason: str
     basis: str
     wish: str
-    """Of an extension: until when, and by how much."""
+    """Of an extension: until when, and by how much; of a hold: when it is to be looked at."""
     ruling_word: str
     ruled: str
     """When and by whom; '' while nobody has."""
     granted: str
-    """Of an extension: until when it was granted, where not as asked."""
+    """Until when it was granted, where not as asked."""
     ruling: str
 
 
@@ -63,8 +67,11 @@ def told(appeal: Leaf, book: Catalogue) -> dict[int, list[Asked]]:
         ruled, granted = "", ""
         if row.ruled_at is not None:
             ruled = f"{clocks.shown(row.ruled_at)} {names.get(row.ruled_by_id, '')}"
+            if row.conference_id is not None:
+                ruled += f"（依据{beyond.name_of(appeal, row.conference_id)}）"
         if row.granted_until is not None and row.granted_until != row.proposed_at:
-            granted = f"同意延至{clocks.shown_end(row.granted_until)}"
+            until = {"hold": "同意挂账，复核日期"}.get(row.kind, "同意延至")
+            granted = f"{until}{_when(row, row.granted_until)}"
         found.setdefault(row.assignment_id, []).append(
             Asked(
                 title=BY_CODE[f"ask_{row.kind}"].label,
@@ -88,7 +95,12 @@ def _wish(row: Any) -> str:
     if row.proposed_at is None:
         return ""
     told = "，已向企业说明" if row.firm_told else ""
-    return f"申请延至{clocks.shown_end(row.proposed_at)}{told}"
+    wish = {"hold": "建议复核日期"}.get(row.kind, "申请延至")
+    return f"{wish}{_when(row, row.proposed_at)}{told}"
+
+
+def _when(row: Any, at: datetime) -> str:
+    return f"{local_day(at)}" if row.kind == "hold" else clocks.shown_end(at)
 
 
 # -- before asking -----------------------------------------------------------------------------
@@ -140,11 +152,17 @@ def about_extension(drawing: Drawing) -> Sequence[str]:
     return found
 
 
+def about_hold(drawing: Drawing) -> Sequence[str]:
+    return [
+        f"{_sentence(drawing.appeal, row)}{_wish(row)}。" for row in _to_rule(drawing, "hold")
+    ]
+
+
 def _sentence(appeal: Appeal | Leaf, row: Any) -> str:
     unit = appeal.given_of(row).unit.name
     who = names_of_persons([row.asked_by_id]).get(row.asked_by_id, "")
     reason = catalogue().reason_name(row.kind, row.reason_code)
-    asked = BY_CODE[f"ask_{row.kind}"].label.removesuffix("申请")
+    asked = BY_CODE[f"ask_{row.kind}"].label.replace("申请", "")
     return f"{clocks.shown(row.asked_at)} {unit}{who}申请{asked}：{reason}。{row.basis}\n"
 
 

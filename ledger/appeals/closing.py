@@ -209,6 +209,7 @@ class Closing(Handling):
                 if a.release_reason != "return_upheld"
             )
             act.data["closer_in_unit"] = self.closer_in_unit
+            self.end_coordination()
             self.end_clocks(at, "close")
             self.lapse_clocks(at)
 

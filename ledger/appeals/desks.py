@@ -39,6 +39,7 @@ from .queries import (
     listed,
     visible_to,
 )
+from .show_queries import difficulties
 from .standing import is_off_hours
 from .unit_work import Own, assisting_of, pressing, sign_by
 
@@ -358,9 +359,11 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
     to_rule = mine.with_(view="to_rule")
     recurred = mine.with_(view="recurred", sort="registered")
     unendorsed = mine.with_(view="unendorsed")
+    hold_due, follow_up = mine.with_(view="hold_due"), mine.with_(view="follow_up")
     # Only where there are such units at all.
     offline = [mine.with_(view="on_behalf")] if directory().offline else []
     asker.count(*(filters for _, filters, _ in tiles), waiting, recurred, unendorsed, *offline)
+    asker.count(hold_due, follow_up)
     yield
     asker.read(waiting, 12)
     for filters in offline:
@@ -368,6 +371,8 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
     asker.read(to_rule, 5, acts=RULINGS)
     asker.read(recurred, 4, acts=("reopen",))
     asker.read(unendorsed, 4, acts=())
+    asker.read(hold_due, 4, acts=("review_hold",))
+    asker.read(follow_up, 4, acts=("note_reply",))
     yield
     turn = asker.block(
         "office-turn",
@@ -379,6 +384,8 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
     aside = [
         asker.block("recurred", "再次反映（建议撤销销号）", recurred, kind="brief"),
         asker.block("unendorsed", "待追认", unendorsed, kind="brief"),
+        asker.block("hold-due", "挂账待复核", hold_due, kind="brief"),
+        asker.block("follow-up", "对外联系待跟进", follow_up, kind="brief", timed=False),
     ]
     behalf = [
         asker.block("on-behalf", "线下单位待代录", filters, wide=True) for filters in offline
@@ -391,7 +398,7 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
             "请联系安全管理员增设“销号审批人”岗位。"
         )
     title = f"交办员 · {seat.unit_name}" if named else "交办员"
-    first = [_rulings(asker, "to-rule", "待裁定（退单、延期）", to_rule)]
+    first = [_rulings(asker, "to-rule", "待裁定（退单、延期、挂账）", to_rule)]
     blocks = [*(block for block in first if block.count), turn]
     blocks += [block for block in (*behalf, *aside) if block.count]
     links = [SHEETS] if any(block.count for block in behalf) else []
@@ -401,7 +408,7 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
 SHEETS = ("承办单位反馈表", "/imports/?kind=feedback", "导出给线下单位填写，填回后核对录入")
 
 
-RULINGS = ("rule_return", "rule_extension")
+RULINGS = ("rule_return", "rule_extension", "rule_hold")
 RULINGS_BELOW = ("rule_child_return", "rule_child_extension")
 
 
@@ -795,10 +802,12 @@ def _manager(asker: Asker) -> Making:
         ("待审批延期", to_approve, "yellow"),
     )
     oldest, doubtful = Filters(state="open", sort="oldest"), Filters(view="to_uphold")
+    coordination = Filters(view="coordination")
     asker.count(*(filters for _, filters, _ in tiles), oldest, cap=COUNT_CAP)
-    asker.count(doubtful, to_approve)
+    asker.count(doubtful, to_approve, coordination)
     yield
     asker.read(to_approve, 5, acts=("rule_extension",))
+    asker.read(coordination, 8, acts=("confer",))
     asker.read(oldest, 10, acts=(), cap=COUNT_CAP)
     asker.read(doubtful, 5, acts=("uphold",))
     yield
@@ -813,8 +822,19 @@ def _manager(asker: Asker) -> Making:
     )
     first = _rulings(asker, "to-approve", "待审批延期", to_approve)
     aside = _to_uphold(asker, doubtful)
-    blocks = [*([first] if first.count else []), block, *([aside] if aside.count else [])]
+    before = _before_leaders(asker, coordination)
+    tops = [one for one in (before, first) if one.count]
+    blocks = [*tops, block, *([aside] if aside.count else [])]
     return Desk("manager", "领导", asker.tiles(tiles, COUNT_CAP), blocks)
+
+
+def _before_leaders(asker: Asker, filters: Filters) -> Block:
+    """With the difficulty of each, which no list carries."""
+    shown = [row.id for row in asker.rows(filters)]
+    words = difficulties(shown) if shown else {}
+    return asker.block(
+        "coordination", "提请协调", filters, kind="coordination", reasons=words, wide=True
+    )
 
 
 _OTHERS: dict[str, Callable[[Asker], Making]] = {

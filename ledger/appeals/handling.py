@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, TypedDict
 from ..catalogue.queries import catalogue
 from ..config import SHANGHAI
 from ..deadlines import clocks
+from ..deadlines.calendar import local_day
 from ..deadlines.queries import caps_in_force, load_calendar
 from ..deadlines.rhythm import ONCE
 from ..people.actor import Actor
 from ..people.models import Unit
 from .behalf import Behalf
 from .copying import Readers
+from .intake import _known_reason
 from .parts import Assignment, Deadline
 from .record import Invalid, Refused
 from .reporting import Reporting
@@ -567,23 +569,34 @@ class Handling(Reporting):
 
     # -- hold ------------------------------------------------------------------------------
 
-    def _hold(self, at: datetime, held_from: str, review_at: datetime | None) -> None:
+    def _hold(
+        self, at: datetime, held_from: str, review_at: datetime | None, reason_code: str = ""
+    ) -> None:
+        self._check_review(review_at, at)
+        for deadline in self.running():
+            deadline.end(at, "paused")
+        self.state = "held"
+        self.held_from = held_from
+        self.hold_reason = reason_code or None
+        self._review_by(review_at, at, "挂账")
+
+    @staticmethod
+    def _check_review(review_at: datetime | None, at: datetime) -> None:
         if review_at is None:
             raise Invalid("hold_review_on", "请填写下次复核日期")
         if review_at <= at:
             raise Invalid("hold_review_on", "复核日期必须晚于今天")
         most = caps_in_force(at).hold_review_days
-        if review_at - at > timedelta(days=most):
+        if local_day(review_at) - local_day(at) > timedelta(days=most):
             raise Invalid("hold_review_on", f"复核日期最长不超过{most}天")
-        for deadline in self.running():
-            deadline.end(at, "paused")
-        self.state = "held"
-        self.held_from = held_from
+
+    def _review_by(self, review_at: datetime | None, at: datetime, event: str) -> None:
+        assert review_at is not None  # checked
         self.hold_review_on = review_at.astimezone(SHANGHAI).date()
         self.start_clock(
             "hold_review",
             at,
-            "挂账",
+            event,
             until=review_at,
             why=f"挂账跟踪，应于{clocks.shown_end(review_at)}前复核。",
         )
@@ -595,14 +608,22 @@ class Handling(Reporting):
         *,
         by: Actor,
         at: datetime,
+        reason_code: str = "other",
         seen: int | None = None,
     ) -> None:
-        """挂账跟踪: waits for a superior, another province or a policy; all clocks pause."""
+        """挂账跟踪: waits for a superior, another province or a policy; all clocks pause. What a
+        unit asked for by a request is granted with it."""
+        _known_reason("hold", reason_code)
         if not reason.strip():
             raise Invalid("reason", "请填写挂账理由")
         with self.act("hold", by=by, at=at, seen=seen) as act:
+            act.data["reason"] = reason_code
             act.texts["reason"] = reason
-            self._hold(at, self.state, review_at)
+            for request in self.open_requests("hold"):
+                request.state = "granted"
+                request.ruled_at, request.ruled_by_id = at, by.id
+                self.end_clocks(at, "rule_hold", assignment=self.given_of(request))
+            self._hold(at, self.state, review_at, reason_code)
 
     def resume(
         self, reason: str, *, by: Actor, at: datetime, settled: bool = False,
@@ -615,6 +636,7 @@ class Handling(Reporting):
         with self.act("resume", by=by, at=at, seen=seen) as act:
             act.texts["reason"] = reason
             was_from, self.held_from, self.hold_review_on = self.held_from, "", None
+            self.hold_reason = None
             self.end_clocks(at, "hold_review")
             if was_from == "answered":
                 if settled:

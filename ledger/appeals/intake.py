@@ -446,10 +446,21 @@ class Intake(AppealRecord):
         self.end_reason = reason_code
         self.held_from = ""
         self.hold_review_on = None
+        self.hold_reason = None
+        self.end_coordination()
         self.lapse_clocks(at)
         for paused in self.deadlines:
             if paused.ended_as == "paused":
                 paused.ended_as = "lapsed"
+
+    def end_coordination(self) -> None:
+        """Inside the act of whatever deals with what is put before the leaders, or ends it."""
+        if not self.coordination_asked:
+            return
+        self.coordination_asked = False
+        self.coordination_at = None
+        self.coordination_by_id = None
+        self.difficulty = self.proposal = self.proposed_leader = None
 
     def _forget_call(self) -> None:
         """A call-back that the appeal went back behind decides nothing any more."""

@@ -35,6 +35,7 @@ from ..trail.models import Entry, EntryText
 from .joined_queries import first_keys_of, joined_named, master_answered, master_reply
 from .lifecycle import FIRST_KEY
 from .models import Appeal, Assignment, Deadline, ExternalOrder, Request
+from .outside_parts import Conference, ConferencePoint, OutsideRecord
 from .parts import Copy
 from .sight import Sight, admits, knows_column, sight_of
 from .standing import Given, Running, Standing
@@ -197,6 +198,18 @@ class Leaf(Standing[Handing, Clock]):
         asked: int | None
         asked_below: int | None
         copied: bool
+        hold_review_on: date | None
+        hold_reason: str | None
+        raised_by_id: int | None
+        coordination_asked: bool
+        coordination_at: datetime | None
+        coordination_by_id: int | None
+        difficulty: str | None
+        proposal: str | None
+        proposed_leader: str | None
+        outside_count: int
+        conference_count: int
+        points_open: int
         has_requests: bool
         has_orders: bool
         has_files: bool
@@ -270,10 +283,23 @@ class Leaf(Standing[Handing, Clock]):
 
     @cached_property
     def attachments(self) -> Sequence[Any]:
-        """id, name, caption, size, uploaded_at and draft_of_id of each."""
+        """id, name, caption, size, uploaded_at, draft_of_id and entry_seq of each."""
         if not self.has_files:
             return ()
         return self._rows(_FILES)
+
+    @cached_property
+    def outside_records(self) -> Sequence[Any]:
+        """Rows of what was written to others and came from them, first to last."""
+        return self._rows(_OUTSIDE) if self.outside_count else ()
+
+    @cached_property
+    def conferences(self) -> Sequence[Any]:
+        return self._rows(_CONFERENCES) if self.conference_count else ()
+
+    @cached_property
+    def conference_points(self) -> Sequence[Any]:
+        return self._rows(_POINTS) if self.conference_count else ()
 
     def _rows(self, query: Select[Any]) -> Sequence[Any]:
         rows: Sequence[Any] | None = self._shelf.get(query)
@@ -414,6 +440,9 @@ _APPEAL = tuple(
         "close_stopped", "told_at", "recurred_at", "closer_id", "closer_in_unit",
         "duty_unendorsed", "master_id", "handled_with_id", "held_from", "joined_count",
         "is_open", "due_at", "warn_at", "due_spec", "due_stage", "asked", "asked_below", "copied",
+        "hold_review_on", "hold_reason", "raised_by_id", "coordination_asked", "coordination_at",
+        "coordination_by_id", "difficulty", "proposal", "proposed_leader", "outside_count",
+        "conference_count", "points_open",
     )
 )  # fmt: skip
 _SEALED = (
@@ -486,7 +515,7 @@ _REQUESTS = (
             for name in (
                 "id", "assignment_id", "kind", "state", "asked_at", "asked_by_id", "reason_code",
                 "basis", "proposed_at", "firm_told", "ruled_at", "ruled_by_id", "ruling",
-                "granted_until", "by_manager",
+                "granted_until", "by_manager", "conference_id",
             )
         )
     )
@@ -505,10 +534,22 @@ _COPIES = (
 )
 _FILES = (
     select(
-        _file.id, _file.name, _file.caption, _file.size, _file.uploaded_at, _file.draft_of_id
+        _file.id,
+        _file.name,
+        _file.caption,
+        _file.size,
+        _file.uploaded_at,
+        _file.draft_of_id,
+        _file.entry_seq,
     )
     .where(_file.appeal_id == bindparam("of"))
     .order_by(_file.id)
+)
+_OUTSIDE, _CONFERENCES, _POINTS = (
+    select(*(c for c in kind.__table__.c if c.key != "appeal_id"))
+    .where(kind.__table__.c.appeal_id == bindparam("of"))
+    .order_by(kind.__table__.c.id)
+    for kind in (OutsideRecord, Conference, ConferencePoint)
 )
 _LIAISONS = select(_liaison.person_id).where(
     _liaison.firm_id == bindparam("firm"),

@@ -70,7 +70,7 @@ RETURN, EXTENSION, BY_MANAGER = 1, 2, 4
 """What a unit has asked for and nobody has ruled on: a sum of these. BY_MANAGER: the extension is
 so long that a manager rules on it."""
 
-SIGNING = 8
+SIGNING, HOLD = 8, 16
 """Beside these: the lead's answer waits for the head of its unit to sign it."""
 
 
@@ -108,6 +108,7 @@ Scope = Literal[
     "handling",  # a post in a unit with an open assignment
     "lead",  # a post in the unit that holds the lead assignment
     "parent",  # a post in the unit that passed the assignment on
+    "raiser",  # a post in the office that put it before the one above
     "addressee",  # the unit or person an order or instruction was put to
     "on_behalf",  # a post in the owning office, for a unit that works offline
     "own_order",  # a client, for an order of its own source
@@ -124,6 +125,7 @@ SCOPES: dict[str, str] = {
     "handling": "有在办交办件的单位",
     "lead": "主办单位",
     "parent": "转办单位",
+    "raiser": "提请上级协调的牵头办公室",
     "addressee": "被督办、被批示的单位或个人",
     "on_behalf": "诉求所属牵头办公室，为线下办理的单位代录",
     "own_order": "本平台转来的工单",
@@ -156,6 +158,7 @@ NOTERS = (
     _who("liaison", "known"),
     _who("operator", "jurisdiction"),
     _who("coordinator", "own_office"),
+    _who("coordinator", "raiser"),
     _who("duty_officer", "jurisdiction"),
     _who("client", "own_order"),
     _who("system", "command"),
@@ -288,7 +291,11 @@ VERBS: tuple[Verb, ...] = (
     Verb("raise", "提请上级协调", _states("accepted", "assigned"), ("accepted", "held", "same"),
          COORDINATOR, "理由；上级不用本系统的，登记报送对象、公文种类、文号、日期和下次跟进时间"),
     Verb("hand_back", "交回下级", _states("accepted", "assigned"), ("accepted",), COORDINATOR,
-         "上级的裁定意见"),
+         "上级的裁定意见；交回提请的下级办公室，由其继续办理"),
+    Verb("write_out", "登记对外联系", OPEN | _states("closed"), SAME, COORDINATOR,
+         "发出或收到、对方单位、公文种类、日期、主要内容；文号、下次跟进日期可不填", note=True),
+    Verb("note_reply", "登记回复", OPEN | _states("closed"), SAME, COORDINATOR,
+         "哪一条对外联系、回复或跟进情况、日期", note=True),
     Verb("sign_for", "签收", AT_UNITS, SAME, BY_UNIT, "经办人和电话",
          assignment=_states("offered"), limit="签收时限，自交办起算"),
     Verb("contact", "联系企业", AT_UNITS, SAME, BY_UNIT,
@@ -328,6 +335,8 @@ VERBS: tuple[Verb, ...] = (
          limit="申请次日起1个工作日内审批"),
     Verb("ask_hold", "申请挂账", _states("assigned"), SAME, HANDLERS, "理由、建议的复核日期",
          assignment=_states("offered", "taken")),
+    Verb("rule_hold", "挂账审批", _states("assigned", "accepted"), ("held", "same"), COORDINATOR,
+         "同意挂账并写明下次复核日期，或不同意（请继续办理）", limit="申请次日起1个工作日内审批"),
     Verb("sign_off", "审签", _states("assigned", "accepted"), ("answered", "same"),
          (_who("unit_lead", "handling"),),
          "本单位设为反馈须经审签的：同意报送，或退回经办人并写明意见；负责人本人反馈的不再审签",
@@ -368,7 +377,9 @@ VERBS: tuple[Verb, ...] = (
           _who("coordinator", "own_office"), _who("client", "own_order")),
          "再次反映的内容；提请办公室撤销销号", note=True),
     Verb("hold", "挂账跟踪", _states("accepted", "assigned", "reviewed"), ("held",), COORDINATOR,
-         "理由和下次复核日期"),
+         "情形、理由和下次复核日期，最长30天"),
+    Verb("review_hold", "挂账复核", _states("held"), SAME, COORDINATOR,
+         "复核情况和下次复核日期，最长30天", limit="下次复核日期当日"),
     Verb("resume", "恢复办理", _states("held"), ("accepted", "assigned", "reviewed"), COORDINATOR,
          "理由"),
     Verb("reopen", "撤销销号", _states("closed", "declined", "withdrawn"), ("accepted",),
@@ -385,9 +396,14 @@ VERBS: tuple[Verb, ...] = (
     Verb("ask_coordination", "提请协调", OPEN, SAME,
          (_who("supervisor", "jurisdiction"), _who("manager", "jurisdiction"),
           _who("coordinator", "own_office"), *HANDLERS[:2]), "困难、建议、建议牵头领导"),
+    Verb("drop_coordination", "撤回提请", OPEN, SAME,
+         (_who("supervisor", "jurisdiction"), _who("manager", "jurisdiction"),
+          _who("coordinator", "own_office"), *HANDLERS[:2]), "理由"),
     Verb("confer", "会商", OPEN, SAME,
          (_who("supervisor", "jurisdiction"), _who("manager", "jurisdiction"),
-          _who("coordinator", "own_office")), "时间、参加单位、议定事项及单位和时限"),
+          _who("coordinator", "own_office")), "时间、参加单位、议定事项及单位和时限", note=True),
+    Verb("fulfil", "回填落实情况", OPEN | _states("closed"), SAME, COORDINATOR,
+         "哪一项议定事项、落实情况和日期"),
     Verb("reply", "回复督办", OPEN, SAME, (_who("handler", "addressee"),
          _who("unit_lead", "addressee"), _who("coordinator", "addressee")), "回复内容", note=True),
     Verb("instruct", "批示", ANY, SAME, (_who("manager", "jurisdiction"),
@@ -480,9 +496,14 @@ class Facts:
     held_from: str = ""
     copied: bool = False
     asked: int = 0
-    """What waits for a ruling: a sum of RETURN, EXTENSION, BY_MANAGER and SIGNING."""
+    """What waits for a ruling: a sum of RETURN, EXTENSION, BY_MANAGER, SIGNING and HOLD."""
     none_stated: bool = False
     """No entry tells of an earlier time that could be accepted."""
+    raised_by: int | None = None
+    """The office below that put it before this one."""
+    coordination_asked: bool = False
+    outside_count: int = 0
+    points_open: int = 0
 
 
 @dataclass(frozen=True)
@@ -746,6 +767,9 @@ def _in_scope(
         held.sort(key=lambda h: (h.state not in OPEN_ASSIGNMENT, h.part != "lead", -h.id))
         for one in held if every else held[:1]:
             yield seat, one
+    elif scope == "raiser":
+        if seat.unit_id == facts.raised_by:
+            yield seat, None
     elif scope == "parent":
         for one in facts.assignments:
             if one.parent_unit_id == seat.unit_id and assignment_id in (None, one.id):
@@ -781,6 +805,20 @@ def _not_now(verb: Verb, facts: Facts) -> str:
         return "没有待审批的延期申请。"
     if verb.code == "count_stated" and facts.none_stated:
         return "没有可以认可的补录时间：只有补录的、且关系到时限的办理记录才需要认可。"
+    if verb.code == "ask_hold" and facts.asked & HOLD:
+        return "已有挂账申请待审批。"
+    if verb.code == "rule_hold" and not facts.asked & HOLD:
+        return "没有待审批的挂账申请。"
+    if verb.code == "hand_back" and facts.raised_by is None:
+        return "本件不是下级办公室提请的，没有可以交回的办公室。"
+    if verb.code == "ask_coordination" and facts.coordination_asked:
+        return "本件已提请协调，正等待领导研究。"
+    if verb.code == "drop_coordination" and not facts.coordination_asked:
+        return "本件没有等待研究的提请。"
+    if verb.code == "note_reply" and not facts.outside_count:
+        return "本件还没有对外联系记录，请先登记。"
+    if verb.code == "fulfil" and not facts.points_open:
+        return "没有待落实的议定事项。"
     return ""
 
 

@@ -205,6 +205,8 @@ def _marks(row: Row[Any]) -> tuple[tuple[str, str], ...]:
         found.append(("并案", ""))
     elif row.joined_count:
         found.append(("并案主件", ""))
+    if (row.asked or 0) & lifecycle.HOLD and row.is_open:
+        found.append(("挂账待审批", "now"))
     if row.details_asked and row.is_open:
         found.append(("待补充", ""))
     if row.recurred_at is not None and not row.is_open:

@@ -1,5 +1,5 @@
-"""The appeal: columns (record.py) and verbs (intake to opening, assisting, requesting, reckoning)
-put together."""
+"""The appeal: columns (record.py) and verbs (intake to opening, assisting, requesting, reckoning,
+pausing, outside, conferring) put together."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from ..files.models import Attachment
 from ..firms.models import Firm
 from ..people.models import Unit
 from .assisting import Assisting
+from .conferring import Conferring
 from .joining import Joining
 from .judging import Judging
+from .outside import Outside
+from .outside_parts import Conference, ConferencePoint, OutsideRecord
 from .parts import (
     AppealPlate,
     Assignment,
@@ -22,6 +25,7 @@ from .parts import (
     Request,
 )
 from .passing import Passing
+from .pausing import Pausing
 from .reckoning import Reckoning
 from .signing import Signing
 
@@ -39,7 +43,9 @@ def _few(name: str, where: str, *columns: str) -> Index:
     )
 
 
-class Appeal(Joining, Assisting, Passing, Reckoning, Signing, Judging):
+class Appeal(
+    Joining, Assisting, Pausing, Passing, Reckoning, Signing, Judging, Outside, Conferring
+):
     """诉求. See record.py for its columns."""
 
     __tablename__ = "appeal"
@@ -90,6 +96,13 @@ class Appeal(Joining, Assisting, Passing, Reckoning, Signing, Judging):
         _few("ix_appeal_masters", "joined_count > 0", "office_id", "id"),
         _few("ix_appeal_joined", "master_id IS NOT NULL AND state <> 'merged'", "office_id", "id"),
         _few("ix_appeal_open_urgency", "is_open IS true", "urgency", "office_id", "due_at", "id"),
+        _few(
+            "ix_appeal_coordination",
+            "is_open IS true AND coordination_asked IS true",
+            "due_at",
+            "id",
+        ),
+        _few("ix_appeal_follow_up", "follow_up_on IS NOT NULL", "office_id", "follow_up_on"),
     )
 
     office: Mapped[Unit] = relationship(
@@ -114,3 +127,12 @@ class Appeal(Joining, Assisting, Passing, Reckoning, Signing, Judging):
     )
     former_owners: Mapped[list[FormerOwner]] = relationship(order_by=FormerOwner.id)
     copies: Mapped[list[Copy]] = relationship(order_by=Copy.id)
+    outside_records: Mapped[list[OutsideRecord]] = relationship(
+        back_populates="appeal", order_by=OutsideRecord.id
+    )
+    conferences: Mapped[list[Conference]] = relationship(
+        back_populates="appeal", order_by=Conference.id
+    )
+    conference_points: Mapped[list[ConferencePoint]] = relationship(
+        back_populates="appeal", order_by=ConferencePoint.id
+    )

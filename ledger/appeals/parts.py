@@ -150,6 +150,8 @@ class Request(Trailed, Base):
     granted_until: Mapped[datetime | None]
     by_manager: Mapped[bool] = mapped_column(Boolean, default=False)
     """Of an extension: so long that a manager rules on it."""
+    conference_id: Mapped[int | None] = mapped_column(Id)
+    """Of a return that went to joint study: the conference that studied it."""
 
     appeal: Mapped[Appeal] = relationship(back_populates="requests")
 

@@ -177,6 +177,10 @@ LIST_COLUMNS: tuple[Any, ...] = (
     Appeal.appellant_type,
     Appeal.held_from,
     Appeal.asked_below,
+    Appeal.raised_by_id,
+    Appeal.coordination_asked,
+    Appeal.outside_count,
+    Appeal.points_open,
 )
 """The same, and what the table of acts asks of a row (facts_of)."""
 
@@ -582,6 +586,10 @@ def facts_of(rows: Iterable[Row[Any]], at: datetime) -> dict[int, Facts]:
             opening=row.opening,
             held_from=row.held_from,
             asked=row.asked or 0,
+            raised_by=row.raised_by_id,
+            coordination_asked=row.coordination_asked,
+            outside_count=row.outside_count,
+            points_open=row.points_open,
         )
         for row in wanted
     }

@@ -27,13 +27,14 @@ from ..trail.act import Act, Stream
 from ..trail.models import ERASED, Entry, next_serial
 from . import indexing, lifecycle, unit_sight
 from .behalf import Behalf, Recording
-from .lifecycle import BY_MANAGER, EXTENSION, FIRST_KEY, OPEN, RETURN, SIGNING, Verdict
+from .lifecycle import BY_MANAGER, EXTENSION, FIRST_KEY, HOLD, OPEN, RETURN, SIGNING, Verdict
 from .parts import AppealPlate, Assignment, Copy, Deadline, FormerOwner
 from .standing import Standing
 
 if TYPE_CHECKING:
     from ..files.models import Attachment
     from ..firms.models import Firm
+    from .outside_parts import Conference, ConferencePoint, OutsideRecord
     from .parts import ExternalOrder, Request
 
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
@@ -41,7 +42,7 @@ NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 TITLE_LENGTH = 60
 
-ASKED = {"return": RETURN, "extension": EXTENSION}
+ASKED = {"return": RETURN, "extension": EXTENSION, "hold": HOLD}
 """What `asked` says of each kind of request."""
 
 
@@ -172,19 +173,34 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     handled this (回避)."""
     held_from: Mapped[code] = mapped_column(default="")
     hold_review_on: Mapped[date | None]
+    hold_reason: Mapped[code | None]
+    raised_by_id: Mapped[int | None] = mapped_column(Id)
+    """The office below that put it before this one, and gets it back with the ruling."""
     coordination_asked: Mapped[bool] = mapped_column(Boolean, default=False)
+    coordination_at: Mapped[datetime | None]
+    coordination_by_id: Mapped[int | None] = mapped_column(Id)
+    difficulty: Mapped[str | None] = mapped_column(Text, info=COMMITTED)
+    proposal: Mapped[str | None] = mapped_column(Text, info=COMMITTED)
+    proposed_leader: Mapped[str | None] = mapped_column(String(100), info=COMMITTED)
+    """What is put before the leaders, until one of them has dealt with it."""
     instructed: Mapped[bool] = mapped_column(Boolean, default=False)
     excluded: Mapped[bool] = mapped_column(Boolean, default=False)
 
     joined_count: Mapped[int] = mapped_column(Integer, default=0, info=DERIVED)
     asked: Mapped[int | None] = mapped_column(Integer, info=DERIVED)
     """What units have asked for and nobody has ruled on: a sum of lifecycle.RETURN, EXTENSION,
-    BY_MANAGER and SIGNING; None where nothing is."""
+    BY_MANAGER, SIGNING and HOLD; None where nothing is."""
     asked_below: Mapped[int | None] = mapped_column(Integer, info=DERIVED)
     """The same of what sub-units have asked of the units that passed it on to them."""
     report_due_at: Mapped[datetime | None] = mapped_column(info=DERIVED)
     """When the first of the reports that units owe is due."""
     copied: Mapped[bool] = mapped_column(Boolean, default=False, info=DERIVED)
+    follow_up_on: Mapped[date | None] = mapped_column(info=DERIVED)
+    """The first day on which one of its outside records is to be looked after."""
+    outside_count: Mapped[int] = mapped_column(Integer, default=0, info=DERIVED)
+    conference_count: Mapped[int] = mapped_column(Integer, default=0, info=DERIVED)
+    points_open: Mapped[int] = mapped_column(Integer, default=0, info=DERIVED)
+    """Of what conferences agreed on, how much is not done yet."""
     version: Mapped[int] = mapped_column(Integer, default=0, info=DERIVED)
     head: Mapped[str | None] = mapped_column(String(128), info=DERIVED)
     head_at: Mapped[datetime | None] = mapped_column(info=DERIVED)
@@ -214,6 +230,9 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         plate_rows: Mapped[list[AppealPlate]]
         former_owners: Mapped[list[FormerOwner]]
         copies: Mapped[list[Copy]]
+        outside_records: Mapped[list[OutsideRecord]]
+        conferences: Mapped[list[Conference]]
+        conference_points: Mapped[list[ConferencePoint]]
 
     # -- the stream ------------------------------------------------------------------------
 
@@ -251,6 +270,7 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
             derived["asked_below"] = below or None
         if "copies" in vars(self):
             derived["copied"] = any(copy.stands for copy in self.copies)
+        derived |= self._beyond()
         if inspect(self).persistent:
             for name, value in derived.items():
                 setattr(self, name, value)
@@ -322,6 +342,20 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
             else:
                 asked |= ASKED[request.kind] | (BY_MANAGER if request.by_manager else 0)
         return asked, below
+
+    def _beyond(self) -> dict[str, object]:
+        """What is kept of the rows that came with letters and conferences, if they are at hand:
+        else none was touched."""
+        derived: dict[str, object] = {}
+        if "outside_records" in vars(self):
+            days = [one.follow_on for one in self.outside_records if one.follow_on is not None]
+            derived["follow_up_on"] = min(days, default=None)
+            derived["outside_count"] = len(self.outside_records)
+        if "conferences" in vars(self):
+            derived["conference_count"] = len(self.conferences)
+        if "conference_points" in vars(self):
+            derived["points_open"] = sum(p.done_on is None for p in self.conference_points)
+        return derived
 
     def _phone_indexes(self) -> dict[str, str | None]:
         """Those that may have changed."""

@@ -36,6 +36,7 @@ from ..trail.models import ERASED, Entry, Serial
 from ..trail.replay import Rows, apply_body, sets
 from . import unit_sight
 from .models import Appeal, Assignment, Attachment, Deadline, ExternalOrder, Request
+from .outside_parts import Conference, ConferencePoint, OutsideRecord
 from .parts import Copy
 
 PREFIX = "appeal/"
@@ -48,6 +49,9 @@ TRAILED: tuple[type[Trailed], ...] = (
     ExternalOrder,
     Attachment,
     Copy,
+    OutsideRecord,
+    Conference,
+    ConferencePoint,
 )
 
 TITLES = {
@@ -58,6 +62,9 @@ TITLES = {
     "external_order": "外部工单",
     "attachment": "附件",
     "copy": "抄送",
+    "outside_record": "对外联系记录",
+    "conference": "会商",
+    "conference_point": "议定事项",
 }
 
 UNREADABLE = object()

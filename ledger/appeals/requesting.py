@@ -16,7 +16,7 @@ from .opening import Opening
 from .parts import Assignment, Deadline, Request
 from .record import Invalid
 
-RULED = {"return": "rule_return", "extension": "rule_extension"}
+RULED = {"return": "rule_return", "extension": "rule_extension", "hold": "rule_hold"}
 """The clock of the ruling, by the kind of request."""
 RULED_BELOW = {"return": "rule_child_return", "extension": "rule_child_extension"}
 """The same where the unit that passed it on rules."""
@@ -64,10 +64,12 @@ class Requesting(Opening):
         unit: Unit | None = None,
         due_at: datetime | None = None,
         letter_number: str = "",
+        conference_id: int | None = None,
         seen: int | None = None,
     ) -> None:
         """退单裁定, final. Upheld: `unit` leads from now on, with limits of its own; without one
-        the appeal waits for a hand-off. Refused: the same unit goes on."""
+        the appeal waits for a hand-off. Refused: the same unit goes on. `conference_id` names
+        the conference that studied it."""
         if not granted and not ruling.strip():
             raise Invalid("ruling", "不同意退单的，请写明裁定意见")
         joint_study = self.is_joint_study
@@ -81,6 +83,9 @@ class Requesting(Opening):
             act.data["granted"] = granted
             if joint_study:
                 act.data["joint_study"] = True
+            if conference_id is not None:
+                self._name_conference(request, conference_id)
+                act.data["conference"] = conference_id
             self._rule(request, granted, ruling, by, at)
             if not granted:
                 given.state = "taken"
@@ -98,6 +103,11 @@ class Requesting(Opening):
             self._end_assist_of(unit, at)
             again = self._offer(unit, "lead", by, at, letter_number, "", given.rhythm)
             self._start_unit_clocks(again, at, due_at=due_at)
+
+    def _name_conference(self, request: Request, conference_id: int) -> None:
+        if conference_id not in {one.id for one in self.conferences}:
+            raise Invalid("conference", "没有这次会商，请重新选择")
+        request.conference_id = conference_id
 
     def _check_successor(
         self, unit: Unit, granted: bool, due_at: datetime | None, at: datetime
@@ -246,7 +256,7 @@ class Requesting(Opening):
             basis=basis,
         )
         self.requests.append(request)
-        event = {"return": "申请退单", "extension": "申请延期"}[kind]
+        event = {"return": "申请退单", "extension": "申请延期", "hold": "申请挂账"}[kind]
         spec, due = clocks.ruling(at, days, load_calendar(), event)
         self.start_clock(
             _ruling_of(given, kind),

@@ -103,6 +103,18 @@ def master_of(leaf: Leaf, actor: Actor, at: datetime) -> Sequence[Any]:
     ).all()
 
 
+def difficulties(ids: Sequence[int]) -> dict[int, str]:
+    """What stands before the leaders about these appeals, which came through visible_to."""
+    rows = db.session.execute(
+        select(Appeal.id, Appeal.difficulty, Appeal.proposed_leader).where(Appeal.id.in_(ids))
+    )
+    return {
+        row.id: f"{row.difficulty or ''}"
+        + (f"（建议由{row.proposed_leader}牵头）" if row.proposed_leader else "")
+        for row in rows
+    }
+
+
 _VERSION = select(Appeal.version).where(Appeal.id == bindparam("row")).with_for_update()
 
 

@@ -34,6 +34,7 @@ from ..web import NotFound, Refused, wants_fragment
 from . import (
     acts,
     asked,
+    beyond,
     cells,
     copy_acts,
     holding,
@@ -49,6 +50,7 @@ from .acts import ACTS, Act, Drawing
 from .assist_acts import PARTS
 from .attachment_views import Taken
 from .closing import WAYS
+from .confer_forms import POINTS
 from .intake import CORRECTABLE
 from .joined_panel import joined_panel
 from .leaf import Leaf, leaf
@@ -196,6 +198,18 @@ SIZES = {
     "contacted": "half",
     "solved": "half",
     "satisfaction": "half",
+    "direction": "",
+    "party": "half",
+    "paper": "half",
+    "sent_on": "half",
+    "follow_on": "half",
+    "replied_on": "half",
+    "reply_number": "half",
+    "leader": "half",
+    "held_at": "half",
+    "venue": "half",
+    "done_on": "half",
+    **{f"{name}_{place}": "half" for name in ("unit", "until") for place in range(1, POINTS + 1)},
 }
 """How much of a row each field takes; all of it where none is named."""
 
@@ -336,6 +350,11 @@ def article(
         "copied_to": copy_acts.told(appeal),
         "clocks": _clocks(appeal, clocks_told),
         "calling": _calling(appeal, book, names),
+        "letters": beyond.letters(appeal, at.astimezone(SHANGHAI).date()),
+        "conferences": beyond.conferences(appeal, at.astimezone(SHANGHAI).date()),
+        "coordination": beyond.coordination(appeal),
+        "held": beyond.held(appeal, book),
+        "raised_by": beyond.raised_by(appeal),
         "trail": _hole("trail") if said_later else _drawn_trail(appeal, actor, book),
         "masters": around.masters,
         "merged": around.merged,
@@ -661,6 +680,7 @@ CLOCKS = {
     "child": "转办反馈",
     "rule_child_return": "下级退单裁定",
     "rule_child_extension": "下级延期审批",
+    "rule_hold": "挂账审批",
 }
 
 
@@ -705,6 +725,7 @@ RELEASES = {
     "joined": "并案",
     "raised": "提请上级",
     "above": "上级交办件终止",
+    "handed_back": "交回下级",
 }
 
 

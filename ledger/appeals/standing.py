@@ -172,6 +172,10 @@ class Standing(Generic[A, D]):
         duty_unendorsed: Any
         opening: Any
         held_from: Any
+        raised_by_id: Any
+        coordination_asked: Any
+        outside_count: Any
+        points_open: Any
         phone_given: Any
         phone_index: Any
         attempts: Any
@@ -289,6 +293,10 @@ class Standing(Generic[A, D]):
             copied=bool(self.copied),
             asked=self.asked or 0,
             none_stated=not any(map(is_stated, self.deadlines)),
+            raised_by=self.raised_by_id,
+            coordination_asked=self.coordination_asked,
+            outside_count=self.outside_count,
+            points_open=self.points_open,
         )
 
     def _held(self, given: A, at: datetime) -> Held:

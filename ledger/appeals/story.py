@@ -21,6 +21,7 @@ from ..deadlines.rhythm import ONCE, RHYTHMS
 from ..firms.phones import mask
 from ..people.roles import LABELS as ROLES
 from ..trail.replay import Rows, apply_body, read
+from . import beyond_story
 from .lifecycle import BY_CODE, STATES
 from .lifecycle import ON_BEHALF as BY_OFFICE
 
@@ -51,6 +52,16 @@ FIELDS: dict[str, str] = {
     "basis": "依据",
     "ruling": "裁定意见",
     "signing_note": "退回意见",
+    "party": "对方单位",
+    "summary": "主要内容",
+    "reply": "回复内容",
+    "difficulty": "困难",
+    "proposal": "建议",
+    "proposed_leader": "建议牵头领导",
+    "venue": "会商地点",
+    "participants": "参加人员",
+    "conclusion": "会商结论",
+    "done_words": "落实情况",
 }
 """Columns that no correction sets, as the screen calls them."""
 
@@ -115,6 +126,10 @@ NOTES: dict[tuple[str, str], str] = {
     ("rule_child_extension", "ruling"): "审批意见",
     ("send_back_child", "reason"): "退回理由",
     ("pass_on", "note"): "转办意见",
+    ("ask_hold", "basis"): "挂账理由",
+    ("rule_hold", "ruling"): "审批意见",
+    ("review_hold", "note"): "复核情况",
+    ("note_reply", "note"): "跟进情况",
     ("erase", "basis"): "法律依据",
 }
 
@@ -127,6 +142,8 @@ RULINGS: dict[tuple[str, bool], str] = {
     ("rule_child_return", False): "不同意退单（请继续办理）",
     ("rule_child_extension", True): "同意延期",
     ("rule_child_extension", False): "不同意延期",
+    ("rule_hold", True): "同意挂账",
+    ("rule_hold", False): "不同意挂账",
 }
 """By verb, and whether it was granted."""
 
@@ -153,6 +170,7 @@ REASONS = {
     "hold": "hold",
     "ask_return": "return",
     "ask_extension": "extension",
+    "ask_hold": "hold",
 }
 """Verb → the catalogue's kind of reason."""
 
@@ -415,6 +433,9 @@ class _Teller:
             self._say("同时解除协办", "、".join(data.get("assists", ())))
         if (verb, True) in RULINGS:
             self._ruling()
+        if (told := beyond_story.TOLD.get(verb)) is not None:
+            for label, words in told(data, self.set, self.rows, ink_texts(self.ink)):
+                self._say(label, words)
         if verb == "set_due":
             self._say("协办单位", str(data.get("unit", "")))
         extended = verb in ("rule_extension", "rule_child_extension") and data.get("granted")
@@ -458,6 +479,8 @@ class _Teller:
         self._say(label, RULINGS[self.ink.verb, bool(self.data.get("granted"))])
         if self.data.get("joint_study"):
             self._say("会商研究", "本轮再次退单，经会商研究，本裁定为最终意见")
+        if conference := self.data.get("conference"):
+            self._say("依据", beyond_story.conference(self.rows, conference))
         unit = self.data.get("unit")
         if unit and self.ink.verb not in CHILDREN:
             self._say("主办单位", str(unit))
@@ -611,7 +634,7 @@ class _Teller:
             column = place.rpartition(".")[2]
             if ":" in place or column in NEVER_TOLD or column in corrected:
                 continue
-            if place.startswith("attachment."):
+            if place.startswith(("attachment.", "conference_point.")) and column != "done_words":
                 continue
             if self._is_withheld(place, column, text):
                 told = Told(self._label(place, column), WITHHELD, quiet=True)
@@ -645,6 +668,8 @@ class _Teller:
             return False
         if place.startswith("assignment."):
             return False  # the unit's own people
+        if place.startswith("outside_record.") or self.ink.verb == "note_reply":
+            return column != "handler_name"  # a letter may name the appellant
         return text.personal or column in IDENTITY or self._is_talk(place)
 
     def _is_talk(self, place: str) -> bool:
@@ -663,6 +688,10 @@ class _Teller:
             return self.names.category_name(value)
         words = {"kind": KINDS, "urgency": URGENCIES, "appellant_type": APPELLANT_TYPES}[name]
         return words.get(value, str(value))
+
+
+def ink_texts(ink: Ink) -> dict[str, str]:
+    return {place: text.words for place, text in ink.texts.items()}
 
 
 def _words(text: Text | None) -> str:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import aliased
 
 from ..config import SHANGHAI
 from ..db import config
+from ..deadlines.calendar import end_of
 from ..deadlines.queries import caps_in_force
 from ..firms.queries import served_by
 from ..people.actor import Actor, Seat
@@ -28,9 +29,9 @@ from .lifecycle import (
     BY_MANAGER,
     EXTENSION,
     FIRST_KEY,
+    HOLD,
     OPEN_ASSIGNMENT,
     RETURN,
-    SIGNING,
 )
 from .models import Appeal, Assignment
 from .parts import Request, UnitSight
@@ -41,11 +42,13 @@ Condition = ColumnElement[bool]
 LONG_AGO = datetime(1990, 1, 1, tzinfo=UTC)
 """Compared with instead of IS NOT NULL, which SQLite does not look up in an index."""
 
-_ASKED = tuple(
-    n for n in range(SIGNING * 2) if n & EXTENSION or (n & RETURN and not n & BY_MANAGER)
+_SUMS = range(1, HOLD * 2)
+MANAGER_RULES = tuple(n for n in _SUMS if n & EXTENSION and n & BY_MANAGER)
+OFFICE_RULES = tuple(
+    n
+    for n in _SUMS
+    if n & (RETURN | HOLD) or (n & EXTENSION and not n & BY_MANAGER)
 )
-OFFICE_RULES = tuple(n for n in _ASKED if n & RETURN or not n & BY_MANAGER)
-MANAGER_RULES = tuple(n for n in _ASKED if n & BY_MANAGER)
 RULABLE = tuple(sorted(BY_CODE["rule_return"].frm))
 """What is asked of each, and the states in which it can be ruled on."""
 
@@ -171,6 +174,32 @@ def _rule_below(filters: Filters, _actor: Actor, _at: datetime) -> Condition:
 def _reports_owed(_filters: Filters, _actor: Actor, at: datetime) -> Condition:
     """应报未报: a report that some unit owes is late."""
     return Appeal.report_due_at < at
+
+
+def _hold_due(_filters: Filters, _actor: Actor, at: datetime) -> Condition:
+    """Whose review is due today, or was before."""
+    return and_(
+        Appeal.state == "held", Appeal.due_at <= end_of(at.astimezone(SHANGHAI).date())
+    )
+
+
+def _follow_up(_filters: Filters, _actor: Actor, at: datetime) -> Condition:
+    return and_(
+        Appeal.follow_up_on.is_not(None),
+        Appeal.follow_up_on <= at.astimezone(SHANGHAI).date(),
+        # What was closed may still owe somebody a letter. Not by the index of states.
+        func.coalesce(Appeal.state, "").not_in(("declined", "merged", "withdrawn")),
+    )
+
+
+def _coordination(_filters: Filters, actor: Actor, at: datetime) -> Condition:
+    """What is put before the leaders of a jurisdiction."""
+    sight = sight_of(actor, at.astimezone(SHANGHAI).date())
+    return and_(
+        Appeal.is_open.is_(True),
+        Appeal.coordination_asked.is_(True),
+        Appeal.office_id.in_(sight.covered_by(actor.seats_as("manager"))),
+    )
 
 
 def _duty(_filters: Filters, _actor: Actor, _at: datetime) -> Condition:
@@ -377,6 +406,9 @@ _TURNS: dict[str, Callable[[Filters, Actor, datetime], Condition]] = {
     "rule_below": _rule_below,
     "reports_owed": _reports_owed,
     "on_behalf": _on_behalf,
+    "hold_due": _hold_due,
+    "follow_up": _follow_up,
+    "coordination": _coordination,
     "duty": _duty,
     "to_supplement": _to_supplement,
     "to_call": _to_call,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..catalogue.queries import CategoryFacts, catalogue
@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
 def offer_units(form: Any, drawing: Drawing) -> None:
     region = directory().units[drawing.appeal.office_id].region_code
-    day = drawing.at.astimezone(SHANGHAI).date()
-    offered = units_offered(region, day)
+    offered = offered_to(region, drawing.at)
     for name in ("unit_id", "assist_ids"):
         if name in form:
             form[name].choices = offered
+
+
+def offered_to(region: str, at: datetime) -> dict[str, list[tuple[str, str]]]:
+    """To the office of a region."""
+    return units_offered(region, at.astimezone(SHANGHAI).date())
 
 
 def units_offered(region: str, day: date) -> dict[str, list[tuple[str, str]]]:

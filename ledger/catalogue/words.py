@@ -68,3 +68,15 @@ REASON_KINDS: Final[dict[str, str]] = {
     "waive": "免办",
 }
 """The verbs that ask for a reason code."""
+
+DIRECTIONS: Final[dict[str, str]] = {"out": "发出", "in": "收到"}
+"""收发 of a record of what was written to others or came from them."""
+
+PAPERS: Final[dict[str, str]] = {
+    "request": "请示",
+    "report": "报告",
+    "letter": "函",
+    "phone": "电话",
+    "platform": "平台",
+}
+"""公文种类 of such a record."""

@@ -109,7 +109,13 @@ OTHERS: list[tuple[str, str, str, dict[str, Any], str]] = [
         "declined",
     ),
     ("accepted", "zhou", "assign", {"unit": True}, "assigned"),
-    ("accepted", "zhou", "hold", {"reason": "等外省", "hold_review_on": True}, "held"),
+    (
+        "accepted",
+        "zhou",
+        "hold",
+        {"reason_code": "other_region", "reason": "等外省", "hold_review_on": True},
+        "held",
+    ),
     ("assigned", "zhou", "recall", {"reason": "交办有误"}, "accepted"),
     ("assigned", "zhou", "set-due", {"due_at": True, "reason": "等外省回复"}, "assigned"),
     ("answered", "zhou", "review-and-call-back", CALL, "confirmed"),
@@ -276,7 +282,13 @@ WRONG: list[tuple[str, str, str, dict[str, str], str]] = [
     ),
     ("reviewed", "tang", "call-back", {"reached": "yes", "way": "phone"}, "请选择“是否满意”"),
     ("confirmed", "wu", "refuse-closing", {"reason": "存疑"}, "请选择“退回到”"),
-    ("accepted", "zhou", "hold", {"reason": "等", "hold_review_on": "2020-01-01"}, "晚于今天"),
+    (
+        "accepted",
+        "zhou",
+        "hold",
+        {"reason_code": "superior", "reason": "等", "hold_review_on": "2020-01-01"},
+        "晚于今天",
+    ),
 ]
 
 
@@ -308,7 +320,7 @@ def _is_wrong(
 def test_who_may_not_gets_403_or_409_and_nothing_is_written(cast: Cast) -> None:
     number = cast.reach("registered")
     before = version_of(cast, number)
-    onlooker, stranger = cast.client("du"), cast.client("yuan")
+    onlooker, stranger = cast.client("wu"), cast.client("yuan")
     for act in (act.url for act in ACTS.values()):
         url = f"/appeals/{number}/{act}"
         assert onlooker.get(url).status_code in (403, 409), act

@@ -346,10 +346,10 @@ def test_who_may_not_ask_nor_rule(cast: Cast) -> None:
 
 def test_it_stands_on_the_desks_at_once(cast: Cast) -> None:
     number = cast.reach("assigned")
-    assert "待裁定（退单、延期）" not in cast.client("zhou").get("/desk").text
+    assert "待裁定（退单、延期、挂账）" not in cast.client("zhou").get("/desk").text
     ask_return(cast, number, now())
     page = cast.client("zhou").get("/desk").text
-    assert "待裁定（退单、延期）" in page
+    assert "待裁定（退单、延期、挂账）" in page
     assert f"/appeals/{number}/rule-return" in page
     unit = cast.client("chen").get("/desk").text
     assert "退单待裁定" in unit
@@ -357,7 +357,7 @@ def test_it_stands_on_the_desks_at_once(cast: Cast) -> None:
     assert number not in cast.client("shi").get("/appeals/?view=to_rule").text
     assert number not in cast.client("ma").get("/appeals/?view=to_approve").text
     rule_return(cast, number, now(), True)
-    assert "待裁定（退单、延期）" not in cast.client("zhou").get("/desk").text
+    assert "待裁定（退单、延期、挂账）" not in cast.client("zhou").get("/desk").text
 
 
 def test_of_two_requests_the_form_tells_of_the_one_it_rules_on(cast: Cast) -> None:

@@ -83,7 +83,7 @@ def test_only_the_acts_of_this_person_are_offered(cast: Cast) -> None:
     assert "sign-for" in acts_on(page(cast, "chen", number))
     assert acts_on(page(cast, "chen", number)).isdisjoint({"recall", "close", "review"})
     assert "recall" in acts_on(page(cast, "zhou", number))
-    assert not acts_on(page(cast, "du", number))
+    assert not acts_on(page(cast, "wu", number))
 
 
 def test_where_somebody_is_barred_the_page_names_who_may(cast: Cast) -> None:

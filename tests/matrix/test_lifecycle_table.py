@@ -35,8 +35,10 @@ VERBS_OF_THE_DESIGN = """
     waive_child send_back_child release_child rule_child_return rule_child_extension
     copy uncopy
     follow gather word_reply
+    rule_hold review_hold write_out note_reply drop_coordination fulfil
 """
-"""Design §3's table, its paragraphs on assignments and on joined appeals, and §4's erasure."""
+"""Design §3's table, its paragraphs on assignments and on joined appeals, and §4's erasure; and
+what holds, letters and conferences need besides."""
 
 
 def test_states_and_their_labels_are_the_designs() -> None:

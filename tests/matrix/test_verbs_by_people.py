@@ -16,13 +16,15 @@ from sqlalchemy import func, select
 
 from cast import PEOPLE, Cast
 from ledger.appeals import lifecycle
+from ledger.appeals.conferring import Agreed, Held
 from ledger.appeals.copying import Readers
 from ledger.appeals.lifecycle import ENDS, OPEN
 from ledger.appeals.models import Appeal
+from ledger.appeals.outside import Paper
 from ledger.appeals.record import Refused
 from ledger.catalogue.queries import catalogue
 from ledger.db import db, now
-from ledger.deadlines.calendar import end_of, last_day
+from ledger.deadlines.calendar import end_of, last_day, local_day
 from ledger.deadlines.queries import load_calendar
 from ledger.files.models import Attachment
 from ledger.people.actor import Actor, system
@@ -62,15 +64,17 @@ def _file() -> Attachment:
     )
 
 
-def doings(cast: Cast, master: str) -> dict[str, Doing]:
+def doings(cast: Cast, masters: list[str]) -> dict[str, Doing]:
     bureau = cast.units["bureau"]
 
     def merge(appeal: Appeal, by: Actor, at: datetime) -> None:
-        into = db.session.scalars(select(Appeal).where(Appeal.number == master)).one()
+        of_office = (Appeal.number.in_(masters), Appeal.office_id == appeal.office_id)
+        into = db.session.scalars(select(Appeal).where(*of_office)).one()
         appeal.merge(into, "同一事项", by=by, at=at)
 
     def join(appeal: Appeal, by: Actor, at: datetime) -> None:
-        into = db.session.scalars(select(Appeal).where(Appeal.number == master)).one()
+        of_office = (Appeal.number.in_(masters), Appeal.office_id == appeal.office_id)
+        into = db.session.scalars(select(Appeal).where(*of_office)).one()
         appeal.join(into, "同一收费站", by=by, at=at)
 
     def answer(appeal: Appeal, by: Actor, at: datetime) -> None:
@@ -183,7 +187,57 @@ def doings(cast: Cast, master: str) -> dict[str, Doing]:
         "rule_return": lambda a, by, at: a.rule_return(True, "", by=by, at=at),
         "ask_extension": _ask_extension,
         "rule_extension": lambda a, by, at: a.rule_extension(True, "", by=by, at=at),
+        **_beyond(cast),
     }
+
+
+def _beyond(cast: Cast) -> dict[str, Doing]:
+    """Holds asked for, letters, the superior's office and conferences."""
+
+    def write_out(appeal: Appeal, by: Actor, at: datetime) -> None:
+        words = f"第{appeal.outside_count + 1}次致函"  # the same is not entered twice
+        paper = Paper("out", "广东省交通运输厅", "letter", local_day(at), words)
+        appeal.write_out(paper, by=by, at=at)
+
+    def raise_up(appeal: Appeal, by: Actor, at: datetime) -> None:
+        # The city's own office has nobody above it here.
+        if appeal.office_id == cast.units["city_office"]:
+            raise Refused(lifecycle.may("raise", appeal.facts(at), by).status, "没有上级。")
+        appeal.raise_up("涉及外县", by=by, at=at)
+
+    def note_reply(appeal: Appeal, by: Actor, at: datetime) -> None:
+        record = next((r.id for r in appeal.outside_records), 0)
+        appeal.note_reply(record, "同意放行", replied=True, on=local_day(at), by=by, at=at)
+
+    def confer(appeal: Appeal, by: Actor, at: datetime) -> None:
+        agreed = [Agreed("恢复通行", cast.units["bureau"], "交通局", local_day(at))]
+        held = Held(at, "交通局、公安局", "当日恢复通行", "试/1", points=agreed)
+        appeal.confer(held, by=by, at=at)
+
+    def fulfil(appeal: Appeal, by: Actor, at: datetime) -> None:
+        point = next((p.id for p in appeal.conference_points), 0)
+        appeal.fulfil(point, "已恢复通行", local_day(at), by=by, at=at)
+
+    week = timedelta(days=7)
+    return {
+        "ask_hold": lambda a, by, at: a.ask_hold(
+            _reason("hold"), "等外省", at + week, by=by, at=at
+        ),
+        "rule_hold": lambda a, by, at: a.rule_hold(True, "", by=by, at=at),
+        "review_hold": lambda a, by, at: a.review_hold("仍未回复", at + week, by=by, at=at),
+        "write_out": write_out,
+        "note_reply": note_reply,
+        "raise": raise_up,
+        "hand_back": lambda a, by, at: a.hand_back("由县里继续办理", by=by, at=at),
+        "ask_coordination": lambda a, by, at: a.ask_coordination("管辖", "请会商", by=by, at=at),
+        "drop_coordination": lambda a, by, at: a.drop_coordination("已解决", by=by, at=at),
+        "confer": confer,
+        "fulfil": fulfil,
+    }
+
+
+def _once(cast: Cast, number: str, act: Doing, who: str) -> None:
+    cast.do(number, lambda a, at: act(a, cast.actor(who), at))
 
 
 def _extend(cast: Cast, number: str, days: int) -> None:
@@ -212,6 +266,15 @@ def _appeals(cast: Cast) -> dict[str, str]:
         lambda a, at: a.ask_return(_reason("return"), "不在辖区内", by=cast.actor("chen"), at=at),
     )
     found["contested"] = returned
+    for turn, verb, who in (
+        ("hold asked", "ask_hold", "chen"),
+        ("put before the leaders", "ask_coordination", "chen"),
+        ("conferred", "confer", "ma"),
+        ("written", "write_out", "zhou"),
+        ("raised", "raise", "zhou"),
+    ):
+        found[turn] = cast.reach("assigned")
+        _once(cast, found[turn], _beyond(cast)[verb], who)
     for turn, days in (("extension asked", 2), ("long extension asked", 6)):
         found[turn] = cast.reach("assigned")
         _extend(cast, found[turn], days)
@@ -277,8 +340,9 @@ def _with_assist(cast: Cast, turn: str) -> str:
 
 def test_the_verbs_do_what_the_table_says(cast: Cast) -> None:
     numbers = _appeals(cast)
-    master = cast.register()
-    acts = doings(cast, master)
+    masters = [cast.register(), cast.reach("accepted")]
+    cast.do(masters[1], lambda a, at: a.raise_up("涉及外县", by=cast.actor("zhou"), at=at))
+    acts = doings(cast, masters)
     wrong: list[str] = []
     allowed: set[tuple[str, str]] = set()
     asked = 0
