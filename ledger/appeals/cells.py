@@ -96,9 +96,19 @@ def badge(words: str, tone: str) -> str:
 
 @lru_cache(maxsize=1024)
 def time_left(words: str, light: str, due: str) -> str:
+    """As the macro of templates/_parts.html."""
+    card = CARDS.get(light, "")
     light = f" light-{light}" if light else ""
     about = f' title="{escape(due)}"' if due else ""
-    return f'<span class="time-left{light}"{about}>{escape(words)}</span>'
+    return f'<span class="time-left{light}"{about}>{card}{escape(words)}</span>'
+
+
+CARDS = {
+    "normal": '<span class="visually-hidden">正常 </span>',
+    "yellow": "黄牌 ",
+    "red": "红牌 ",
+}
+"""The light in words (design §5): no colour speaks alone."""
 
 
 @lru_cache(maxsize=64)

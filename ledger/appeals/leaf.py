@@ -184,6 +184,9 @@ class Leaf(Standing[Handing, Clock]):
         knows: bool
         """Whether the reader may know who the appellant is."""
         asked: int | None
+        urged: int | None
+        supervised: str | None
+        awaited: int | None
         has_requests: bool
         has_orders: bool
         has_files: bool
@@ -363,7 +366,7 @@ _APPEAL = tuple(
         "solved", "satisfaction", "undetermined", "upheld_for", "upholder_id", "call_exempt",
         "close_stopped", "told_at", "recurred_at", "closer_id", "closer_in_unit",
         "duty_unendorsed", "master_id", "held_from", "joined_count", "is_open", "due_at",
-        "warn_at", "due_spec", "due_stage", "asked",
+        "warn_at", "due_spec", "due_stage", "asked", "urged", "supervised", "awaited",
     )
 )  # fmt: skip
 _SEALED = (

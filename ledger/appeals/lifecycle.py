@@ -423,6 +423,8 @@ class Facts:
     held_from: str = ""
     asked: int = 0
     """What waits for a ruling: a sum of RETURN, EXTENSION and BY_MANAGER."""
+    put_to: frozenset[int] = frozenset()
+    """The units to which the order that is replied to was put."""
 
 
 @dataclass(frozen=True)
@@ -589,7 +591,10 @@ def _in_scope(
     elif scope == "known":
         if actor.id in facts.known_to or seat.unit_id in facts.known_to_units:
             yield seat, None
-    elif scope in ("handling", "lead", "addressee"):
+    elif scope == "addressee":
+        if seat.unit_id in facts.put_to:
+            yield seat, None
+    elif scope in ("handling", "lead"):
         # The open assignment first, the lead before assists: that is the one a person means.
         held = [h for h in facts.assignments if h.unit_id == seat.unit_id]
         if scope == "lead":

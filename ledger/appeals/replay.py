@@ -39,14 +39,14 @@ from .models import Appeal, Assignment, Attachment, Deadline, ExternalOrder, Req
 
 PREFIX = "appeal/"
 
-TRAILED: tuple[type[Trailed], ...] = (
+TRAILED: list[type[Trailed]] = [
     Appeal,
     Assignment,
     Deadline,
     Request,
     ExternalOrder,
     Attachment,
-)
+]
 
 TITLES = {
     "appeal": "诉求",
@@ -56,6 +56,16 @@ TITLES = {
     "external_order": "外部工单",
     "attachment": "附件",
 }
+
+
+
+def add_table(cls: type[Trailed], title: str) -> None:
+    """Have the rows of an upper room that belong to appeals checked against their entries, too."""
+    if cls not in TRAILED:
+        TRAILED.append(cls)
+        TITLES[cls.__trail__] = title
+        _tables.cache_clear()
+
 
 UNREADABLE = object()
 """Stands for a ciphertext that cannot be opened."""

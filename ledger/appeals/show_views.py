@@ -30,7 +30,7 @@ from ..people.directory import directory
 from ..people.regions import region_name
 from ..trail.models import ERASED
 from ..web import NotFound, Refused, wants_fragment
-from . import acts, asked, cells, holding, lifecycle, show_queries, story
+from . import acts, asked, cells, holding, lifecycle, show_queries, story, urging
 from . import leaf as leaves
 from .act_forms import ActForm, RevealForm
 from .acts import ACTS, Act, Drawing
@@ -318,6 +318,7 @@ def article(
         "assignments": _assignments(appeal, clocks_told, book),
         "holders": _holders(appeal, at),
         "clocks": _clocks(appeal, clocks_told),
+        "supervision": urging.summed_up(appeal.urged, appeal.supervised, appeal.awaited),
         "calling": _calling(appeal, book, names),
         "trail": _hole("trail") if said_later else _drawn_trail(appeal, book),
         "masters": around.masters,
@@ -427,7 +428,7 @@ def _times(
     said: dict[str, str] = {"time": Drawn(left)}
     for limit in limits:
         words = clocks.words(at, limit.due_at, limit.spec, calendar)
-        light = "red" if at > limit.due_at else "yellow" if at >= limit.warn_at else ""
+        light = clocks.light_of(at, limit.warn_at, limit.due_at)
         said[f"left {limit.id}"] = Drawn(cells.time_left(words, light, ""))
         said[f"left beside {limit.id}"] = Drawn(cells.time_left(words, light, limit.sentence))
     return said
