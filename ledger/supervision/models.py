@@ -6,7 +6,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import ClassVar
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    Boolean,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    select,
+    text,
+)
 from sqlalchemy.orm import Mapped, backref, mapped_column, relationship
 
 from ..appeals.models import Appeal, Assignment
@@ -296,7 +306,8 @@ class Paper(Trailed, Base):
             self.withdrawn_for = reason
             if owed:
                 self._reply_is_no_longer_owed()
-            standing = [one.kind for one in appeal.papers if one.state != "withdrawn"]  # type: ignore[attr-defined]  # a backref
+            kinds = db.session.scalars(select(Paper).where(Paper.appeal_id == appeal.id))
+            standing = [one.kind for one in kinds if one.state != "withdrawn"]
             appeal.supervised = max(standing, key=RANK.__getitem__, default=None)
             act.data["done"] = "withdrawn"
             act.data["kind"] = self.kind

@@ -22,6 +22,7 @@ import structlog
 from sqlalchemy import Table, bindparam, exists, insert, literal, or_, select, text, update
 
 from ..appeals.models import Appeal, Assignment, Deadline
+from ..appeals.standing import ANSWERS
 from ..appeals.sweeps import receive_unsigned
 from ..db import db, writing
 from ..deadlines.calendar import Calendar
@@ -162,7 +163,8 @@ def _look_at(found: Sequence[Any], at: datetime, done: Swept) -> None:
     moved: list[dict[str, Any]] = []
     stages = {row.id: row.stage for row in rows}
     numbers = {row.appeal_id: (row.number, row.office_id) for row in rows}
-    for row in rows:
+    # Of several limits of an assignment that call for the same, the answer's is told.
+    for row in sorted(rows, key=lambda row: row.stage not in ANSWERS):
         clock = Watched(row.stage, row.warn_at, row.due_at, row.reworks)
         moved.append({"row": row.id, "then": look_again(clock, at, calendar)})
         if row.is_open:

@@ -6,7 +6,7 @@ import json
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from cast import Cast
 from ledger.appeals import sweeps as of_appeals
@@ -19,6 +19,7 @@ from ledger.people.models import Unit
 from ledger.supervision import sweeps
 from ledger.supervision.models import Reminder
 from ledger.supervision.rules import Due, Watched, called_for, look_again
+from ledger.trail.act import EXPLICIT
 from ledger.work.models import Outbox
 from supervision_ground import due_of, issue, problems, reminders, told
 
@@ -137,8 +138,10 @@ def test_a_joined_appeal_is_the_matter_of_its_master(cast: Cast) -> None:
     master, *others = (cast.reach("registered") for _ in range(3))
     with cast.app.app_context(), writing():
         rows = {a.number: a for a in db.session.scalars(select(Appeal))}
-        joined = Appeal.__table__.update().where(Appeal.number.in_(others))  # type: ignore[attr-defined]
-        db.session.connection().execute(joined.values(master_id=rows[master].id))
+        db.session.execute(
+            update(Appeal).where(Appeal.number.in_(others)).values(master_id=rows[master].id),
+            execution_options={EXPLICIT: True},
+        )
         db.session.commit()
     due = due_of(cast, master, "accept") + timedelta(minutes=5)
     with cast.app.app_context():
