@@ -692,6 +692,7 @@ def settle(engine: Engine) -> None:
             # As the worker has it done every day (ledger.work.statistics).
             connection.exec_driver_sql(f"PRAGMA analysis_limit = {statistics.SAMPLE}").all()
             connection.exec_driver_sql("ANALYZE")
+            connection.commit()  # no log is written back inside a transaction
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         else:
             connection.exec_driver_sql("VACUUM ANALYZE")

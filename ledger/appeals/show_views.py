@@ -424,13 +424,15 @@ def _times(
     assignment."""
     calendar = load_calendar()
     words, light, _ = time_words(cast(Any, appeal), at, calendar)
-    left = cells.time_left(words, light, due_sentence) if words else ""
+    left = cells.time_left(words, light, due_sentence, whole=True) if words else ""
     said: dict[str, str] = {"time": Drawn(left)}
     for limit in limits:
         words = clocks.words(at, limit.due_at, limit.spec, calendar)
         light = clocks.light_of(at, limit.warn_at, limit.due_at)
         said[f"left {limit.id}"] = Drawn(cells.time_left(words, light, ""))
-        said[f"left beside {limit.id}"] = Drawn(cells.time_left(words, light, limit.sentence))
+        said[f"left beside {limit.id}"] = Drawn(
+            cells.time_left(words, light, limit.sentence, whole=True)
+        )
     return said
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, literal, or_, select
 from sqlalchemy.orm import contains_eager
 
 from ..appeals.models import Appeal, Deadline
@@ -144,7 +144,6 @@ def drafts(actor: Actor, at: datetime, cursor: str = "") -> Page:
     )
     query: Select[Any] = select(*columns).where(*_drafts(actor, at)).select_from(Reminder)
     query = query.join(Appeal, Appeal.id == Reminder.appeal_id)
-    query = query.join(Deadline, Deadline.id == Reminder.deadline_id)
     return _page(query, Reminder.created_at, Reminder.id, cursor)
 
 
@@ -174,32 +173,46 @@ def _papers() -> Select[Any]:
 
 
 def _drafts(actor: Actor, at: datetime) -> list[ColumnElement[bool]]:
-    return [
-        Reminder.waits.is_(True),
-        # What the next round of the sweep will take away is not shown any more.
-        Deadline.ended_at.is_(None),
-        *_watched(actor, at),
-    ]
+    # What the next round of the sweep will take away is not shown any more.
+    runs = exists(
+        select(literal(1)).where(Deadline.id == Reminder.deadline_id, Deadline.ended_at.is_(None))
+    )
+    return [Reminder.waits.is_(True), runs, _of_appeals(Reminder, _watched(actor, at))]
 
 
 def _unanswered(actor: Actor, at: datetime) -> list[ColumnElement[bool]]:
-    return [Paper.waits.is_(True), *_watched(actor, at)]
+    return [Paper.waits.is_(True), _of_appeals(Paper, _watched(actor, at))]
 
 
 def _watched(actor: Actor, at: datetime) -> list[ColumnElement[bool]]:
-    offices = watched_offices(actor, at)
-    if not offices:
-        return [false()]
+    """Open appeals over which this actor may issue papers."""
     seen = visible_to(actor, at.astimezone(SHANGHAI).date())
-    return [Appeal.is_open.is_(True), Appeal.office_id.in_(offices), seen]
+    return [
+        Appeal.is_open.is_(True),
+        Appeal.office_id.in_(watched_offices(actor, at)),
+        seen,
+    ]
 
 
 def _owed(actor: Actor, at: datetime) -> list[ColumnElement[bool]]:
-    units = own_units(actor)
-    if not units:
-        return [false()]
     seen = visible_to(actor, at.astimezone(SHANGHAI).date())
-    return [Paper.waits.is_(True), Paper.unit_id.in_(units), Appeal.is_open.is_(True), seen]
+    return [
+        Paper.waits.is_(True),
+        Paper.unit_id.in_(own_units(actor)),
+        _of_appeals(Paper, [Appeal.is_open.is_(True), seen]),
+    ]
+
+
+def _of_appeals(
+    kind: type[Paper] | type[Reminder], conditions: list[ColumnElement[bool]]
+) -> ColumnElement[bool]:
+    """Asked of each row that waits: a join might begin with all the appeals in sight."""
+    return exists(
+        select(literal(1))
+        .select_from(Appeal)
+        .where(Appeal.id == kind.appeal_id, *conditions)
+        .correlate(kind)
+    )
 
 
 def _page(query: Select[Any], key: Any, tie: Any, cursor: str, *, descending: bool = False) -> Page:
@@ -264,15 +277,11 @@ def counts(actor: Actor, at: datetime) -> Counts:
     """By the indexes of what waits, in one statement; none for whom neither side concerns."""
     asked: dict[str, Select[Any]] = {}
     if watched_offices(actor, at):
-        reminders = select(Reminder.id).join(Appeal, Appeal.id == Reminder.appeal_id)
-        reminders = reminders.join(Deadline, Deadline.id == Reminder.deadline_id)
-        papers = select(Paper.id).join(Appeal, Appeal.id == Paper.appeal_id)
-        asked["drafts"] = reminders.where(*_drafts(actor, at))
-        asked["unanswered"] = papers.where(*_unanswered(actor, at))
+        asked["drafts"] = select(Reminder.id).where(*_drafts(actor, at))
+        asked["unanswered"] = select(Paper.id).where(*_unanswered(actor, at))
         asked["overdue"] = asked["unanswered"].where(Paper.reply_due_at < at)
     if own_units(actor):
-        mine = select(Paper.id).join(Appeal, Appeal.id == Paper.appeal_id)
-        asked["owed"] = mine.where(*_owed(actor, at))
+        asked["owed"] = select(Paper.id).where(*_owed(actor, at))
         asked["owed_late"] = asked["owed"].where(Paper.reply_due_at < at)
     if not asked:
         return Counts()

@@ -29,6 +29,7 @@ from ..deadlines.calendar import Calendar
 from ..deadlines.limits import Caps
 from ..deadlines.queries import caps_in_force, load_calendar
 from ..people.directory import directory
+from ..prepared import tell
 from ..work.models import Outbox
 from ..work.sweeps import register_sweep
 from .models import RANK, Paper, Reminder, is_mild
@@ -270,7 +271,7 @@ def _keep(made: list[dict[str, Any]]) -> list[dict[str, Any]]:
     kept = []
     for one in made:
         values = {name: one[name] for name in _COLUMNS}
-        row_id = connection.execute(_PUT, values).scalar()
+        row_id = tell(connection, "reminder", values, lambda: _PUT).scalar()
         if row_id is not None:
             kept.append({**one, "id": row_id})
     return kept
@@ -351,13 +352,16 @@ def _owed(at: datetime, after: int) -> Sequence[Any]:
             Reminder.on_day == day_of(at),
         )
     )
+    # Asked of each paper that waits: a join might begin with all that has ended.
+    ended = exists(
+        select(literal(1)).where(Appeal.id == Paper.appeal_id, Appeal.is_open.is_(False))
+    )
     found = db.session.execute(
         select(Paper.id, Paper.appeal_id)
-        .join(Appeal, Appeal.id == Paper.appeal_id)
         .where(
             Paper.waits.is_(True),
             Paper.id > after,
-            or_(Appeal.is_open.is_(False), (Paper.reply_due_at < at) & ~told),
+            or_(ended, (Paper.reply_due_at < at) & ~told),
         )
         .order_by(Paper.id)
         .limit(BATCH)
@@ -421,10 +425,14 @@ def _look_at_owed(ids: list[int], appeal_ids: set[int], at: datetime, done: Swep
 
 def _forget_moot(at: datetime, done: Swept) -> None:
     """A suggestion whose limit has ended (answered, extended, recalled) waits for nobody."""
+    ended = exists(
+        select(literal(1)).where(
+            Deadline.id == Reminder.deadline_id, Deadline.ended_at.is_not(None)
+        )
+    )
     moot = (
         select(Reminder.id)
-        .join(Deadline, Deadline.id == Reminder.deadline_id)
-        .where(Reminder.waits.is_(True), Deadline.ended_at.is_not(None))
+        .where(Reminder.waits.is_(True), ended)
         .order_by(Reminder.id)
         .limit(BATCH)
     )
