@@ -30,6 +30,7 @@ def create_app(settings: Config | None = None) -> Flask:
     from .firms import views as firms
     from .hotline import views as hotline
     from .people import views as people
+    from .supervision import views as supervision
     from .work import logs
 
     settings = settings or load()
@@ -54,5 +55,6 @@ def create_app(settings: Config | None = None) -> Flask:
     deadlines.init_app(app)
     appeals.init_app(app)
     hotline.init_app(app)
+    supervision.init_app(app)
     cli.init_app(app)
     return app

@@ -27,6 +27,9 @@ from .people.acting import actor_of
 from .people.actor import Actor
 from .people.models import DutyShift, Person, Post, Unit
 from .people.regions import region_name
+from .supervision.models import Paper, Urge, Wording
+from .supervision.telling import matter_of
+from .supervision.wording import draft
 
 PASSWORD: Final = "Tongchang-2026"  # noqa: S105  # printed by `make run`, for the demo alone
 
@@ -298,6 +301,29 @@ class _Story:
             )
             began = self.at - timedelta(days=days, minutes=self.dice.randrange(200))
             self._one(index, end, began)
+        self._supervise()
+
+    def _supervise(self) -> None:
+        """What is late is urged by telephone, and one of it in writing."""
+        late = select(Appeal.id).where(Appeal.state == "assigned", Appeal.due_at < self.at)
+        at = self.at - timedelta(hours=3)
+        for turn, appeal_id in enumerate(db.session.scalars(late.order_by(Appeal.due_at).limit(2))):
+            with writing():
+                appeal = db.session.get_one(Appeal, appeal_id)
+                by = self._actor("supervisor", at)
+                unit_id = appeal.lead_unit_id or appeal.office_id
+                Urge.record(
+                    appeal, unit_id, "phone", by=by, at=at, spoken_to="值班室",
+                    urging="请尽快办理并反馈", answer="今日派员现场处理",
+                )  # fmt: skip
+                if turn == 0:
+                    reply_due = self.at + timedelta(days=1)
+                    said = draft("notice", matter_of(appeal, unit_id, at), reply_due)
+                    wording = Wording(
+                        unit_id, said.paper_text, said.demand, reply_due, appeal.office.name
+                    )
+                    Paper.issue(appeal, "notice", wording, by=by, at=at + timedelta(minutes=10))
+                db.session.commit()
 
     def _actor(self, username: str, at: datetime) -> Actor:
         return actor_of(db.session.get_one(Person, self.county.people[username]), at)

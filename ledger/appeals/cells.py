@@ -17,6 +17,7 @@ from flask_wtf.csrf import generate_csrf
 from markupsafe import escape
 from sqlalchemy import Row
 
+from ..deadlines.clocks import LIGHTS
 from ..people.directory import directory
 from .lines import Act, Line, Words
 
@@ -95,10 +96,21 @@ def badge(words: str, tone: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def time_left(words: str, light: str, due: str) -> str:
+def time_left(words: str, light: str, due: str, *, whole: bool = False) -> str:
+    """As the macro of templates/_parts.html; `whole` spells the light out, where there is room."""
+    card = f"{WHOLE[light]} " if whole and light in WHOLE else CARDS.get(light, "")
     light = f" light-{light}" if light else ""
     about = f' title="{escape(due)}"' if due else ""
-    return f'<span class="time-left{light}"{about}>{escape(words)}</span>'
+    return f'<span class="time-left{light}"{about}>{card}{escape(words)}</span>'
+
+
+CARDS = {
+    "normal": '<span class="visually-hidden">正常 </span>',
+    "yellow": "黄牌 ",
+    "red": "红牌 ",
+}
+"""The light in words (design §5): no colour speaks alone."""
+WHOLE: Mapping[str, str] = {str(light): words for light, words in LIGHTS.items()}
 
 
 @lru_cache(maxsize=64)

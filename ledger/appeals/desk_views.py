@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from flask import make_response, redirect, render_template, url_for
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from flask import current_app, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from .. import access
 from ..db import db, now, writing
 from ..people.acting import current_actor
+from ..people.actor import Actor
 from ..unchanged import unchanged
 from ..web import NotFound, Refused, wants_fragment
 from . import lifecycle
-from .desks import desks_of
+from .desks import Desk, desks_of
 from .pages import desk
 from .queries import find
 
@@ -32,10 +36,20 @@ def _page(revealed: dict[str, str]) -> ResponseReturnValue:
     actor, at = current_actor(), now().replace(second=0, microsecond=0)
     return render_template(
         "desk/index.html",
-        desks=unchanged(("desk", actor, at), lambda: desks_of(actor, at)),
+        desks=[
+            *_from_above(actor, at),
+            *unchanged(("desk", actor, at), lambda: desks_of(actor, at)),
+        ],
         revealed=revealed,
         may_register=bool(lifecycle.may("register", None, actor)),
     )
+
+
+def _from_above(actor: Actor, at: datetime) -> Iterable[Desk]:
+    """What waits for this actor in the rooms above: app.extensions["ledger_desks"]."""
+    asked: list[Callable[[Actor, datetime], Desk | None]]
+    asked = current_app.extensions.get("ledger_desks", [])
+    return [found for ask in asked if (found := ask(actor, at)) is not None]
 
 
 @desk.post("/desk/calls/<number>")

@@ -210,6 +210,9 @@ class Leaf(Standing[Handing, Clock]):
         outside_count: int
         conference_count: int
         points_open: int
+        urged: int | None
+        supervised: str | None
+        awaited: int | None
         has_requests: bool
         has_orders: bool
         has_files: bool
@@ -442,7 +445,7 @@ _APPEAL = tuple(
         "is_open", "due_at", "warn_at", "due_spec", "due_stage", "asked", "asked_below", "copied",
         "hold_review_on", "hold_reason", "raised_by_id", "coordination_asked", "coordination_at",
         "coordination_by_id", "difficulty", "proposal", "proposed_leader", "outside_count",
-        "conference_count", "points_open",
+        "conference_count", "points_open", "urged", "supervised", "awaited",
     )
 )  # fmt: skip
 _SEALED = (

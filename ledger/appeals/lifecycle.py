@@ -504,6 +504,8 @@ class Facts:
     coordination_asked: bool = False
     outside_count: int = 0
     points_open: int = 0
+    put_to: frozenset[int] = frozenset()
+    """The units to which the order that is replied to was put."""
 
 
 @dataclass(frozen=True)
@@ -751,7 +753,10 @@ def _in_scope(
     elif scope == "known":
         if actor.id in facts.known_to or seat.unit_id in facts.known_to_units:
             yield seat, None
-    elif scope in ("handling", "lead", "addressee", "on_behalf"):
+    elif scope == "addressee":
+        if seat.unit_id in facts.put_to:
+            yield seat, None
+    elif scope in ("handling", "lead", "on_behalf"):
         # The open assignment first, the lead before assists: that is the one a person means.
         in_hand = (*facts.assignments, *(facts.shared if facts.state == "joined" else ()))
         if scope == "on_behalf":

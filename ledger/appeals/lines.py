@@ -184,7 +184,7 @@ def time_words(row: Row[Any], at: datetime, calendar: Calendar) -> tuple[str, st
     if row.due_at >= NEVER - timedelta(days=2):
         return ("未设时限" if row.opening else "不计时"), "", ""
     words = clocks.words(at, row.due_at, row.due_spec, calendar)
-    light = "red" if row.due_at < at else "yellow" if row.warn_at <= at else ""
+    light = clocks.light_of(at, row.warn_at, row.due_at)
     stage = STAGES.get(row.due_stage, "")
     due = f"应于{clocks.shown_end(row.due_at)}前{stage}"
     return words, light, due

@@ -46,6 +46,7 @@ def _offered(actor: Actor) -> list[tuple[str, str]]:
         (business, "诉求台账", "/appeals/"),
         (bool(lifecycle.may("register", None, actor)), "登记诉求", "/appeals/new"),
         (firm_permissions.may(roles, "see"), "企业", "/firms/"),
+        (_is_open_to(actor, "/supervision/"), "催办督办", "/supervision/"),
         (_is_open_to(actor, "/imports/"), "导入", "/imports/"),
         (may_administer(held, "see_units"), "单位", "/units/"),
         (may_administer(held, "see_persons"), "人员", "/people/"),

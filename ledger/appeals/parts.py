@@ -90,6 +90,13 @@ class Deadline(Running, Trailed, Base):
     __table_args__ = (
         Index("ix_deadline_appeal_id", "appeal_id"),
         Index("ix_deadline_stage_ended_at_due_at", "stage", "ended_at", "due_at"),
+        Index(
+            "ix_deadline_look_at",
+            "look_at",
+            "id",
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
     )
     __trail__: ClassVar[str] = "deadline"
     __trail_key__: ClassVar[frozenset[str]] = CHILD
@@ -105,6 +112,8 @@ class Deadline(Running, Trailed, Base):
     due_at: Mapped[datetime]
     original_due_at: Mapped[datetime]
     warn_at: Mapped[datetime] = mapped_column(info=DERIVED)
+    look_at: Mapped[datetime] = mapped_column(info=DERIVED)
+    """When the sweep of reminders has something to do with it next, while it runs."""
     sentence: Mapped[str] = mapped_column(String(400), default="")
     provisional: Mapped[bool] = mapped_column(Boolean, default=False)
     ended_at: Mapped[datetime | None]

@@ -152,7 +152,7 @@ class Reckoning(Opening):
                 clock.due_at = one.due.at
                 clock.sentence = one.due.sentence
                 clock.provisional = one.due.provisional
-                clock.warn_at = clocks.yellow_from(
+                clock.warn_at = clock.look_at = clocks.yellow_from(
                     clock.started_at, one.due.at, one.spec, calendar
                 )
             for given in self.assignments:

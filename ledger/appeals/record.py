@@ -7,6 +7,7 @@ belong to; models.py puts them together.
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -185,6 +186,12 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     """What is put before the leaders, until one of them has dealt with it."""
     instructed: Mapped[bool] = mapped_column(Boolean, default=False)
     excluded: Mapped[bool] = mapped_column(Boolean, default=False)
+
+    urged: Mapped[int | None] = mapped_column(Integer)
+    supervised: Mapped[str | None] = mapped_column(String(40))
+    awaited: Mapped[int | None] = mapped_column(Integer)
+    """How often it was urged, the highest paper of supervision issued and how many of them wait
+    for a reply; set by the room that keeps those (ledger.supervision)."""
 
     joined_count: Mapped[int] = mapped_column(Integer, default=0, info=DERIVED)
     asked: Mapped[int | None] = mapped_column(Integer, info=DERIVED)
@@ -425,9 +432,12 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         """Where its answers stand: its own trail, and that of whatever it is handled with."""
         return [self.stream]
 
-    def may(self, verb: str, by: Actor, at: datetime) -> Verdict:
-        """Whether `by` may do `verb` now; what buttons, guards and machines all ask."""
-        return lifecycle.may(verb, self.facts(at, by), by)
+    def may(
+        self, verb: str, by: Actor, at: datetime, put_to: frozenset[int] = frozenset()
+    ) -> Verdict:
+        """Whether `by` may do `verb` now; what buttons, guards and machines all ask. `put_to` as
+        for `act`."""
+        return lifecycle.may(verb, replace(self.facts(at, by), put_to=put_to), by)
 
     def act(
         self,
@@ -439,17 +449,21 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         behalf: Behalf | None = None,
         seen: int | None = None,
         hand: int | None = None,
+        put_to: frozenset[int] = frozenset(),
     ) -> Act:
         """Begin the act of `verb`. Raises Refused, and Invalid for a moment out of bounds.
 
         `hand` is the assignment that `by` acts on; Invalid where his posts give him several and
-        he does not say which. `behalf`: he records it for a unit that works offline.
+        he does not say which. `behalf`: he records it for a unit that works offline. `put_to` are
+        the units that an order which is replied to was put to.
         """
         recorded = behalf is not None
         if not lifecycle.BY_CODE[verb].frm:
             verdict = lifecycle.may(verb, None, by)
         else:
             facts = self.facts(at, by)
+            if put_to:
+                facts = replace(facts, put_to=put_to)
             verdict = lifecycle.may(verb, facts, by, hand, on_behalf=recorded)
             unsaid = verdict.assignment_id is not None and hand is None
             if unsaid and len(lifecycle.hands(verb, facts, by, on_behalf=recorded)) > 1:
@@ -525,7 +539,8 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
             started_at=begin,
             due_at=due.at,
             original_due_at=due.at,
-            warn_at=clocks.yellow_from(begin, due.at, spec, calendar),
+            warn_at=(warn_at := clocks.yellow_from(begin, due.at, spec, calendar)),
+            look_at=begin if stage == "rework" else warn_at,
             sentence=due.sentence,
             provisional=due.provisional,
             ended_as="",

@@ -41,7 +41,7 @@ from .parts import Copy
 
 PREFIX = "appeal/"
 
-TRAILED: tuple[type[Trailed], ...] = (
+TRAILED: list[type[Trailed]] = [
     Appeal,
     Assignment,
     Deadline,
@@ -52,7 +52,7 @@ TRAILED: tuple[type[Trailed], ...] = (
     OutsideRecord,
     Conference,
     ConferencePoint,
-)
+]
 
 TITLES = {
     "appeal": "诉求",
@@ -66,6 +66,16 @@ TITLES = {
     "conference": "会商",
     "conference_point": "议定事项",
 }
+
+
+
+def add_table(cls: type[Trailed], title: str) -> None:
+    """Have the rows of an upper room that belong to appeals checked against their entries, too."""
+    if cls not in TRAILED:
+        TRAILED.append(cls)
+        TITLES[cls.__trail__] = title
+        _tables.cache_clear()
+
 
 UNREADABLE = object()
 """Stands for a ciphertext that cannot be opened."""

@@ -43,6 +43,7 @@ from . import (
     sign_acts,
     signing,
     story,
+    urging,
 )
 from . import leaf as leaves
 from .act_forms import ActForm, RevealForm
@@ -349,6 +350,7 @@ def article(
         "holders": _holders(appeal, at),
         "copied_to": copy_acts.told(appeal),
         "clocks": _clocks(appeal, clocks_told),
+        "supervision": urging.summed_up(appeal.urged, appeal.supervised, appeal.awaited),
         "calling": _calling(appeal, book, names),
         "letters": beyond.letters(appeal, at.astimezone(SHANGHAI).date()),
         "conferences": beyond.conferences(appeal, at.astimezone(SHANGHAI).date()),
@@ -465,15 +467,17 @@ def _times(
     assignment."""
     calendar = load_calendar()
     words, light, _ = time_words(cast(Any, appeal), at, calendar)
-    left = cells.time_left(words, light, due_sentence) if words else ""
+    left = cells.time_left(words, light, due_sentence, whole=True) if words else ""
     said: dict[str, str] = {"time": Drawn(left)}
     for limit in limits:
         words = clocks.words(at, limit.due_at, limit.spec, calendar)
-        light = "red" if at > limit.due_at else "yellow" if at >= limit.warn_at else ""
+        light = clocks.light_of(at, limit.warn_at, limit.due_at)
         if light == "red" and limit.stage == "report":
             words = f"应报未报（{words}）"
         said[f"left {limit.id}"] = Drawn(cells.time_left(words, light, ""))
-        said[f"left beside {limit.id}"] = Drawn(cells.time_left(words, light, limit.sentence))
+        said[f"left beside {limit.id}"] = Drawn(
+            cells.time_left(words, light, limit.sentence, whole=True)
+        )
     return said
 
 

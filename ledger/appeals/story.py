@@ -21,7 +21,7 @@ from ..deadlines.rhythm import ONCE, RHYTHMS
 from ..firms.phones import mask
 from ..people.roles import LABELS as ROLES
 from ..trail.replay import Rows, apply_body, read
-from . import beyond_story
+from . import beyond_story, urging
 from .lifecycle import BY_CODE, STATES
 from .lifecycle import ON_BEHALF as BY_OFFICE
 
@@ -62,6 +62,15 @@ FIELDS: dict[str, str] = {
     "participants": "参加人员",
     "conclusion": "会商结论",
     "done_words": "落实情况",
+    "spoken_to": "催办对象",
+    "urging": "催办内容",
+    "urge_answer": "对方答复",
+    "paper_text": "正文",
+    "demand": "要求",
+    "meeting_place": "约谈地点",
+    "summoned": "约谈对象",
+    "unit_reply": "回复",
+    "withdrawn_for": "撤销理由",
 }
 """Columns that no correction sets, as the screen calls them."""
 
@@ -369,6 +378,8 @@ class _Teller:
             return "协办反馈"
         if verb == "answer" and self._assignment("part") == "child":
             return "转办反馈"
+        if done := urging.DONE.get(str(self.data.get("done", ""))):
+            return f"{done}{urging.PAPERS.get(str(self.data.get('kind')), '')}"
         kind = BY_CODE.get(verb)
         return kind.done if kind else verb
 
@@ -463,6 +474,8 @@ class _Teller:
             self._say("计划办结", shown(planned) if planned else "")
         if verb == "receive":
             self._say("签收单位", self.reader.unit_name(int(self._assignment("unit_id") or 0)))
+        if verb in ("urge", "order", "reply"):
+            self._supervised()
         review_on = appeal.get("hold_review_on")
         if review_on:
             self._say("下次复核", str(review_on))
@@ -486,6 +499,22 @@ class _Teller:
             self._say("主办单位", str(unit))
             self._say("文号", str(_new(self.set, "assignment").get("letter_number") or ""))
             self._say("应办结", self._due("answer", "rework"))
+
+    def _supervised(self) -> None:
+        data = self.data
+        self._say("方式", urging.WAYS.get(str(data.get("urge_way", "")), ""))
+        self._say("文书", str(data.get("paper", "")))
+        self._say("单位", str(data.get("unit", "")))
+        paper, urged = _row(self.set, "supervision_paper"), _row(self.set, "supervision_urge")
+        self._say("文号", str(paper.get("letter_number") or ""))
+        for label, raw in (
+            ("回复时限", paper.get("reply_due_at")),
+            ("约谈时间", paper.get("meeting_at")),
+            ("承诺办结", urged.get("promised_at")),
+        ):
+            moment = _moment(raw)
+            self._say(label, shown_end(moment) if moment else "")
+        self._say("注意", "逾期回复" if data.get("late") else "")
 
     def _asked_until(self) -> None:
         row = _row(self.set, "request")

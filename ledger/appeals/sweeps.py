@@ -2,48 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
+from sqlalchemy.orm import selectinload
 
 from ..db import db, writing
 from ..people.actor import system
-from ..work.sweeps import register_sweep
 from .lifecycle import BY_CODE
 from .models import Appeal
 from .parts import Assignment, Deadline
 
-BATCH = 100
-SECONDS = 60
+BATCH = 50
 RECEIVE = BY_CODE["receive"]
-
-
-def register() -> None:
-    register_sweep("receipt", SECONDS, receive_unsigned)
 
 
 def receive_unsigned(at: datetime) -> int:
     """逾期未签收，视为签收: for offered assignments whose running sign-for limit has passed.
 
-    One appeal a commit, at most BATCH of them a round. Says how many assignments.
+    A part of the sweep of supervision. In batches by key, one commit a batch; says how many
+    assignments. On PostgreSQL an appeal that another hand holds waits for the next round.
     """
     received = 0
-    for appeal_id in _with_unsigned(at):
+    after: Any = None
+    while found := _unsigned(at, after):
+        after = found[-1]
         with writing() as begun:
             now = max(at, begun)
-            appeal = db.session.get(Appeal, appeal_id, with_for_update=True, populate_existing=True)
-            if appeal is None or appeal.state not in RECEIVE.frm:
-                continue
-            for assignment in _unsigned_of(appeal, now):
-                appeal.receive(assignment, by=system(), at=now)
-                received += 1
+            for appeal in _locked({row.appeal_id for row in found}):
+                for assignment in _unsigned_of(appeal, now):
+                    appeal.receive(assignment, by=system(), at=now)
+                    received += 1
             db.session.commit()
+        # However many there are, no more than a batch of them is kept in hand.
+        db.session.expunge_all()
     return received
 
 
-def _with_unsigned(at: datetime) -> list[int]:
-    found = db.session.scalars(
-        select(Deadline.appeal_id)
+def _unsigned(at: datetime, after: Any) -> Sequence[Any]:
+    """The next batch by due time, read without the lock."""
+    query = (
+        select(Deadline.id, Deadline.due_at, Deadline.appeal_id)
         .join(Assignment, Assignment.id == Deadline.assignment_id)
         .join(Appeal, Appeal.id == Deadline.appeal_id)
         .where(
@@ -55,9 +56,32 @@ def _with_unsigned(at: datetime) -> list[int]:
         )
         .order_by(Deadline.due_at, Deadline.id)
         .limit(BATCH)
-    ).all()
+    )
+    if after is not None:
+        query = query.where(
+            Deadline.due_at >= after.due_at,
+            or_(Deadline.due_at > after.due_at, Deadline.id > after.id),
+        )
+    found = db.session.execute(query).all()
     db.session.rollback()
-    return list(dict.fromkeys(found))
+    return found
+
+
+def _locked(ids: set[int]) -> Sequence[Appeal]:
+    """Read again under the lock, in ascending id."""
+    return db.session.scalars(
+        select(Appeal)
+        .where(Appeal.id.in_(ids), Appeal.state.in_(RECEIVE.frm))
+        .order_by(Appeal.id)
+        .options(
+            selectinload(Appeal.assignments),
+            selectinload(Appeal.deadlines),
+            selectinload(Appeal.requests),
+            selectinload(Appeal.external_orders),
+        )
+        .with_for_update(of=Appeal, skip_locked=True)
+        .execution_options(populate_existing=True)
+    ).all()
 
 
 def _unsigned_of(appeal: Appeal, at: datetime) -> list[Assignment]:

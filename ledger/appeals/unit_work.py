@@ -51,8 +51,7 @@ def sign_by(unit_id: int, ids: list[int], at: datetime) -> dict[int, tuple[str, 
     calendar = load_calendar()
     found: dict[int, tuple[str, str]] = {}
     for row in db.session.connection().execute(_SIGNING, {"unit": unit_id, "ids": ids}):
-        light = "yellow" if row.warn_at <= at else ""
-        light = "red" if row.due_at < at else light
+        light = clocks.light_of(at, row.warn_at, row.due_at)
         found[row.appeal_id] = (clocks.words(at, row.due_at, row.spec, calendar), light)
     return found
 
@@ -76,8 +75,7 @@ def pressing(ids: list[int], at: datetime, *stages: str) -> dict[int, tuple[str,
         return found
     calendar = load_calendar()
     for row in db.session.connection().execute(_PRESSING, {"ids": ids, "stages": stages}):
-        light = "yellow" if row.warn_at <= at else ""
-        light = "red" if row.due_at < at else light
+        light = clocks.light_of(at, row.warn_at, row.due_at)
         found[row.appeal_id] = (clocks.words(at, row.due_at, row.spec, calendar), light)
     return found
 
@@ -123,7 +121,7 @@ def assisting_of(unit_id: int, at: datetime) -> dict[int, Own]:
         if row.due_at is None:  # paused, while the appeal is held
             found[row.appeal_id] = Own(taken, NEVER, "", row.part)
             continue
-        light = "red" if row.due_at < at else "yellow" if row.warn_at <= at else ""
+        light = clocks.light_of(at, row.warn_at, row.due_at)
         words = clocks.words(at, row.due_at, row.spec, calendar)
         what = "转办反馈" if row.part == "child" else "协办反馈"
         due = f"应于{clocks.shown_end(row.due_at)}前{what}"

@@ -29,7 +29,11 @@ from .calendar import DAY, Calendar, Hours, at_clock, end_of, last_day, local_da
 Unit = Literal["m", "h", "wh", "wd", "today"]
 Light = Literal["normal", "yellow", "red"]
 
-LIGHTS: Final[dict[Light, str]] = {"normal": "正常", "yellow": "临期", "red": "超期"}
+LIGHTS: Final[dict[Light, str]] = {
+    "normal": "正常",
+    "yellow": "黄牌（临期）",
+    "red": "红牌（超期）",
+}
 
 NOON = time(12)
 MINUTE = timedelta(minutes=1)
@@ -415,9 +419,14 @@ def light(
     now: datetime, started: datetime, due_at: datetime, spec: str, calendar: Calendar
 ) -> Light:
     """normal, yellow (黄牌·临期) or red (红牌·超期); LIGHTS has the words."""
+    return light_of(now, yellow_from(started, due_at, spec, calendar), due_at)
+
+
+def light_of(now: datetime, warn_at: datetime, due_at: datetime) -> Light:
+    """The same, where it is known when yellow comes on."""
     if now > due_at:
         return "red"
-    return "yellow" if now >= yellow_from(started, due_at, spec, calendar) else "normal"
+    return "yellow" if now >= warn_at else "normal"
 
 
 def _explained(at: datetime, why: str, calendar: Calendar, first: date | None = None) -> Due:

@@ -270,6 +270,14 @@ class Caps:
     """From the round after these, a dissatisfied call-back earns no rework."""
     order_from_rework: int = 2
     """The how-manieth rework suggests a supervision order."""
+    notice_from_days: int = 1
+    """The how-manieth working day after an answer was due suggests a written urging; 0: none."""
+    order_from_days: int = 5
+    """The same of a supervision order."""
+    notice_reply_days: int = 1
+    """Working days within which a written urging is to be replied to."""
+    order_reply_days: int = 3
+    """The same of a supervision order and of what is above it."""
     attempts: int = 3
     """Call-backs tried before 无法回访 may be upheld …"""
     attempt_half_days: int = 2
@@ -290,6 +298,10 @@ CAP_WORDS: Final[dict[str, str]] = {
     "extension_ruling_days": "延期审批的工作日数（0为当日）",
     "reworks": "重办次数上限",
     "order_from_rework": "第几次重办起建议督办",
+    "notice_from_days": "到期后第几个工作日拟催办通知书（0为不拟）",
+    "order_from_days": "到期后第几个工作日拟督办单（0为不拟）",
+    "notice_reply_days": "催办通知书的回复期限（工作日）",
+    "order_reply_days": "督办单、转办单、通报、约谈的回复期限（工作日）",
     "attempts": "无法回访须尝试次数",
     "attempt_half_days": "尝试须分布的半日数",
     "hold_review_days": "挂账复核期限（自然日）",
@@ -306,6 +318,10 @@ CAP_BOUNDS: Final[dict[str, tuple[int, int]]] = {
     "extension_manager_days": (0, 366),
     "reworks": (0, 9),
     "order_from_rework": (1, 10),
+    "notice_from_days": (0, 60),
+    "order_from_days": (0, 120),
+    "notice_reply_days": (1, 30),
+    "order_reply_days": (1, 60),
     "attempts": (1, 20),
     "attempt_half_days": (1, 20),
     "hold_review_days": (1, 366),

@@ -35,6 +35,7 @@ UNIT_KINDS: dict[str, str] = {
     "section": "科室（股室）",
     "office": "专班办公室",
     "town": "乡镇（街道）",
+    "vertical": "垂直管理、派驻单位",
     "other": "其他",
 }
 

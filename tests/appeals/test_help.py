@@ -54,7 +54,7 @@ def test_help_is_for_those_who_signed_in(cast: Cast) -> None:
 def test_the_menu_offers_what_a_post_is_for(cast: Cast) -> None:
     wanted = {
         "lin": {"诉求台账", "登记诉求", "企业", "导入"},
-        "zhou": {"诉求台账", "登记诉求", "企业", "导入", "单位", "人员"},
+        "zhou": {"诉求台账", "登记诉求", "企业", "催办督办", "导入", "单位", "人员"},
         "chen": {"诉求台账", "企业"},
         "xi": {"单位", "人员", "名册导入", "时限版本"},
         "an": {"单位", "人员", "岗位"},
