@@ -33,6 +33,7 @@ from ..files.views import download_response
 from ..people.acting import current_actor
 from ..people.actor import Actor
 from ..web import Files, NotFound, clean_text
+from .instructions import withheld
 from .pages import blueprint
 from .queries import find
 
@@ -197,7 +198,7 @@ def attachment(number: str, attachment_id: int) -> Response:
     actor = current_actor()
     appeal = find(number, actor, now())
     found = next((a for a in appeal.attachments if a.id == attachment_id), None) if appeal else None
-    if found is None:
+    if appeal is None or found is None or found.entry_seq in withheld(appeal, actor):
         raise NotFound
     response = download_response(found)
     with writing() as at:

@@ -357,12 +357,14 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
     to_rule = mine.with_(view="to_rule")
     recurred = mine.with_(view="recurred", sort="registered")
     unendorsed = mine.with_(view="unendorsed")
-    asker.count(*(filters for _, filters, _ in tiles), waiting, recurred, unendorsed)
+    instructed = mine.with_(view="replies_due")
+    asker.count(*(filters for _, filters, _ in tiles), waiting, recurred, unendorsed, instructed)
     yield
     asker.read(waiting, 12)
     asker.read(to_rule, 5, acts=RULINGS)
     asker.read(recurred, 4, acts=("reopen",))
     asker.read(unendorsed, 4, acts=())
+    asker.read(instructed, 4, acts=())
     yield
     turn = asker.block(
         "office-turn",
@@ -374,6 +376,7 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
     aside = [
         asker.block("recurred", "再次反映（建议撤销销号）", recurred, kind="brief"),
         asker.block("unendorsed", "待追认", unendorsed, kind="brief"),
+        asker.block("replies-due", "批示待落实", instructed, kind="brief"),
     ]
     alarms = []
     closers = closers_of(seat.region_code, asker.day)
@@ -476,9 +479,11 @@ def _unit(asker: Asker, seat: Seat) -> Making:
         ("退回重报", mine.with_(view="sent_back"), "yellow"),
         ("办理中", in_hand, ""),
     )
-    asker.count(*(filters for _, filters, _ in tiles))
+    instructed = Filters(view="to_reply", unit_id=seat.unit_id)
+    asker.count(*(filters for _, filters, _ in tiles), instructed)
     yield
     first, then = ("sign_for",), ("answer", "progress")
+    asker.read(instructed, 5, acts=())
     asker.read(to_sign, 5, acts=first)
     asker.read(in_hand, 10, acts=then)
     yield
@@ -491,6 +496,8 @@ def _unit(asker: Asker, seat: Seat) -> Making:
     asker.bring_forward(to_sign, signing, 5, first)
     asker.bring_forward(in_hand, handling, 10, then)
     blocks = []
+    if asker.number(instructed):
+        blocks.append(asker.block("to-reply", "待办批示", instructed, wide=True))
     if asker.number(to_sign):
         blocks.append(
             asker.block(
@@ -519,10 +526,11 @@ def _unit(asker: Asker, seat: Seat) -> Making:
 def _office_as_unit(asker: Asker, seat: Seat) -> Making:
     """An office may itself be the unit that was asked (层层交办)."""
     held = Filters(view="at_unit", unit_id=seat.unit_id)
-    asker.count(held)
+    instructed = Filters(view="to_reply", unit_id=seat.unit_id)
+    asker.count(held, instructed)
     yield
     found: list[Desk] = []
-    if asker.number(held):
+    if asker.number(held) or asker.number(instructed):
         own = Asker(asker.actor, asker.at)
         found = own.lay(_unit(own, seat))
     yield
@@ -760,6 +768,7 @@ def _manager(asker: Asker) -> Making:
         ("超期", Filters(light="red"), "red"),
         ("特急未结", Filters(state="open", urgency="critical"), "red"),
         ("待审批延期", to_approve, "yellow"),
+        ("领导批办件", Filters(state="open", view="instructed"), ""),
     )
     oldest, doubtful = Filters(state="open", sort="oldest"), Filters(view="to_uphold")
     asker.count(*(filters for _, filters, _ in tiles), oldest, cap=COUNT_CAP)

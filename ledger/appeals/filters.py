@@ -38,6 +38,9 @@ VIEWS = {
     "at_unit": "本单位在办",
     "in_hand": "办理中",
     "sent_back": "退回重报",
+    "instructed": "领导批办件",
+    "to_reply": "待办批示",
+    "replies_due": "批示待落实",
 }
 """Lists of 我的待办, by whose turn it is: some depend on who asks, those of a unit on `unit_id`.
 What each means as SQL stands in turns.py."""

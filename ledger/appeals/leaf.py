@@ -32,6 +32,7 @@ from ..firms.models import FirmLiaison
 from ..people.actor import Actor
 from ..people.directory import UnitRow, directory
 from ..trail.models import Entry, EntryText
+from .instructions import Instruction, InstructionUnit, readable, withheld
 from .lifecycle import FIRST_KEY
 from .models import Appeal, Assignment, Deadline, ExternalOrder, Request
 from .sight import Sight, admits, knows_column, sight_of
@@ -184,14 +185,18 @@ class Leaf(Standing[Handing, Clock]):
         knows: bool
         """Whether the reader may know who the appellant is."""
         asked: int | None
+        instructed: bool
         has_requests: bool
         has_orders: bool
         has_files: bool
         has_merged: bool
         has_liaisons: bool
 
-    def __init__(self, connection: Connection, seen: Row[Any], shelf: Shelf) -> None:
+    def __init__(
+        self, connection: Connection, seen: Row[Any], shelf: Shelf, reader: Actor
+    ) -> None:
         self.__dict__.update(shelf["row"])
+        self._reader = reader
         self.knows = bool(seen.knows)
         self.has_merged, self.has_liaisons = seen.has_merged, seen.has_liaisons
         self._connection = connection
@@ -252,10 +257,32 @@ class Leaf(Standing[Handing, Clock]):
 
     @cached_property
     def attachments(self) -> Sequence[Any]:
-        """id, name, caption, size and uploaded_at of each."""
+        """id, name, caption, size and uploaded_at of each that the reader may have."""
         if not self.has_files:
             return ()
-        return self._rows(_FILES)
+        rows = self._rows(_FILES)
+        if not self.withheld:
+            return rows
+        return [row for row in rows if row.entry_seq not in self.withheld]
+
+    @cached_property
+    def instructions(self) -> Sequence[Any]:
+        """Rows of 批示, first to last, whoever may read them: see `readable`."""
+        return self._rows(_INSTRUCTIONS) if self.instructed else ()
+
+    @cached_property
+    def instruction_units(self) -> Sequence[Any]:
+        return self._rows(_INSTRUCTION_UNITS) if self.instructed else ()
+
+    @cached_property
+    def readable(self) -> frozenset[int]:
+        """Ids of the instructions that the reader may read."""
+        return readable(self, self._reader)
+
+    @cached_property
+    def withheld(self) -> frozenset[int]:
+        """Numbers of the entries of which the reader sees no more than that."""
+        return withheld(self, self._reader)
 
     def _rows(self, query: Select[Any]) -> Sequence[Any]:
         rows: Sequence[Any] | None = self._shelf.get(query)
@@ -299,7 +326,7 @@ def leaf(number: str, actor: Actor, at: datetime) -> Leaf | None:
     connection = db.session.connection()
     sight = sight_of(actor, at.astimezone(SHANGHAI).date())
     seen = connection.execute(_of(sight, actor), {"number": number}).one_or_none()
-    return None if seen is None else Leaf(connection, seen, _shelf_of(connection, seen))
+    return None if seen is None else Leaf(connection, seen, _shelf_of(connection, seen), actor)
 
 
 Shelf = dict[Any, Any]
@@ -344,6 +371,7 @@ _appeal, _given, _deadline = Appeal.__table__.c, Assignment.__table__.c, Deadlin
 _order, _file, _liaison = ExternalOrder.__table__.c, Attachment.__table__.c, FirmLiaison.__table__.c
 _entry, _text = Entry.__table__.c, EntryText.__table__.c
 _request = Request.__table__.c
+_instruction, _instructed = Instruction.__table__.c, InstructionUnit.__table__.c
 _merged = Appeal.__table__.alias("merged")
 
 _APPEAL = tuple(
@@ -363,7 +391,7 @@ _APPEAL = tuple(
         "solved", "satisfaction", "undetermined", "upheld_for", "upholder_id", "call_exempt",
         "close_stopped", "told_at", "recurred_at", "closer_id", "closer_in_unit",
         "duty_unendorsed", "master_id", "held_from", "joined_count", "is_open", "due_at",
-        "warn_at", "due_spec", "due_stage", "asked",
+        "warn_at", "due_spec", "due_stage", "asked", "instructed",
     )
 )  # fmt: skip
 _SEALED = (
@@ -447,9 +475,34 @@ _ORDERS = (
     .order_by(_order.id)
 )
 _FILES = (
-    select(_file.id, _file.name, _file.caption, _file.size, _file.uploaded_at)
+    select(_file.id, _file.name, _file.caption, _file.size, _file.uploaded_at, _file.entry_seq)
     .where(_file.appeal_id == bindparam("of"))
     .order_by(_file.id)
+)
+_INSTRUCTIONS = (
+    select(
+        *(
+            _instruction[name]
+            for name in (
+                "id", "office_id", "leader_id", "leader_name", "dated_on", "source", "reply_by",
+                "entry_seq",
+            )
+        ),
+        type_coerce(_instruction.words, Text).label("sealed_words"),
+    )
+    .where(_instruction.appeal_id == bindparam("of"))
+    .order_by(_instruction.id)
+)  # fmt: skip
+_INSTRUCTION_UNITS = (
+    select(
+        *(
+            _instructed[name]
+            for name in ("id", "instruction_id", "unit_id", "replied_at", "replied_by_id", "seqs")
+        ),
+        type_coerce(_instructed.words, Text).label("sealed_words"),
+    )
+    .where(_instructed.appeal_id == bindparam("of"))
+    .order_by(_instructed.id)
 )
 _LIAISONS = select(_liaison.person_id).where(
     _liaison.firm_id == bindparam("firm"),

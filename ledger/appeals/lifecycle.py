@@ -347,10 +347,11 @@ VERBS: tuple[Verb, ...] = (
     Verb("confer", "会商", OPEN, SAME,
          (_who("supervisor", "jurisdiction"), _who("manager", "jurisdiction"),
           _who("coordinator", "own_office")), "时间、参加单位、议定事项及单位和时限"),
-    Verb("reply", "回复督办", OPEN, SAME, (_who("handler", "addressee"),
+    Verb("reply", "回复督办、批示", ANY, SAME, (_who("handler", "addressee"),
          _who("unit_lead", "addressee"), _who("coordinator", "addressee")), "回复内容", note=True),
     Verb("instruct", "批示", ANY, SAME, (_who("manager", "jurisdiction"),
-         _who("coordinator", "own_office")), "批示内容；代录的写明何人、何时、原文", note=True),
+         _who("coordinator", "own_office")),
+         "批示内容、办理单位；代录的写明何人、何时、原文，纸质的附照片", note=True),
     Verb("tag", "标记", ANY, SAME, (_who("manager", "jurisdiction"),
          _who("coordinator", "own_office")), "标记", note=True),
     Verb("exclude", "考核剔除", ANY, SAME, (_who("manager", "jurisdiction"),
@@ -423,6 +424,8 @@ class Facts:
     held_from: str = ""
     asked: int = 0
     """What waits for a ruling: a sum of RETURN, EXTENSION and BY_MANAGER."""
+    addressees: frozenset[int] = frozenset()
+    """Units that an order or an instruction was put to."""
 
 
 @dataclass(frozen=True)
@@ -589,7 +592,10 @@ def _in_scope(
     elif scope == "known":
         if actor.id in facts.known_to or seat.unit_id in facts.known_to_units:
             yield seat, None
-    elif scope in ("handling", "lead", "addressee"):
+    elif scope == "addressee":
+        if seat.unit_id in facts.addressees:
+            yield seat, None
+    elif scope in ("handling", "lead"):
         # The open assignment first, the lead before assists: that is the one a person means.
         held = [h for h in facts.assignments if h.unit_id == seat.unit_id]
         if scope == "lead":

@@ -10,6 +10,8 @@ from ..files.models import Attachment
 from ..firms.models import Firm
 from ..people.models import Unit
 from .assisting import Assisting
+from .instructing import Instructing
+from .instructions import Instruction, InstructionUnit
 from .parts import (
     AppealPlate,
     Assignment,
@@ -35,7 +37,7 @@ def _few(name: str, where: str, *columns: str) -> Index:
     )
 
 
-class Appeal(Assisting, Requesting, Reckoning):
+class Appeal(Assisting, Instructing, Requesting, Reckoning):
     """诉求. See record.py for its columns."""
 
     __tablename__ = "appeal"
@@ -74,6 +76,7 @@ class Appeal(Assisting, Requesting, Reckoning):
             "id",
         ),
         _few("ix_appeal_asked", "asked IS NOT NULL", "asked", "office_id", "due_at", "id"),
+        _few("ix_appeal_instructed", "instructed IS true", "office_id", "due_at", "id"),
         _few("ix_appeal_open_urgency", "is_open IS true", "urgency", "office_id", "due_at", "id"),
     )
 
@@ -94,6 +97,12 @@ class Appeal(Assisting, Requesting, Reckoning):
         back_populates="appeal", order_by=ExternalOrder.id
     )
     attachments: Mapped[list[Attachment]] = relationship(order_by=Attachment.id)
+    instructions: Mapped[list[Instruction]] = relationship(
+        back_populates="appeal", order_by=Instruction.id
+    )
+    instruction_units: Mapped[list[InstructionUnit]] = relationship(
+        back_populates="appeal", order_by=InstructionUnit.id
+    )
     plate_rows: Mapped[list[AppealPlate]] = relationship(
         order_by=AppealPlate.id, cascade="all, delete-orphan"
     )

@@ -45,6 +45,7 @@ def _offered(actor: Actor) -> list[tuple[str, str]]:
         (True, "我的待办", "/desk"),
         (business, "诉求台账", "/appeals/"),
         (bool(lifecycle.may("register", None, actor)), "登记诉求", "/appeals/new"),
+        ("manager" in roles, "我的批示", "/appeals/instructions"),
         (firm_permissions.may(roles, "see"), "企业", "/firms/"),
         (_is_open_to(actor, "/imports/"), "导入", "/imports/"),
         (may_administer(held, "see_units"), "单位", "/units/"),

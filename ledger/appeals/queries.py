@@ -141,6 +141,7 @@ LINE_COLUMNS: tuple[Any, ...] = (
     Appeal.is_open,
     Appeal.close_stopped,
     Appeal.asked,
+    Appeal.instructed,
 )
 """What a line of a list shows."""
 
@@ -432,7 +433,7 @@ def conditions_of(
         found.append(Appeal.office_id == filters.office_id)
     if filters.lead_unit_id:
         found.append(Appeal.lead_unit_id == filters.lead_unit_id)
-    if filters.unit_id and filters.view not in UNIT_VIEWS:
+    if filters.unit_id and filters.view not in UNIT_VIEWS and filters.view != "to_reply":
         given = select(Assignment.appeal_id).where(
             Assignment.unit_id == filters.unit_id, Assignment.state != "released"
         )

@@ -35,6 +35,7 @@ from ..trail.check import (
 from ..trail.models import ERASED, Entry, Serial
 from ..trail.replay import Rows, apply_body, sets
 from . import unit_sight
+from .instructions import Instruction, InstructionUnit
 from .models import Appeal, Assignment, Attachment, Deadline, ExternalOrder, Request
 
 PREFIX = "appeal/"
@@ -46,6 +47,8 @@ TRAILED: tuple[type[Trailed], ...] = (
     Request,
     ExternalOrder,
     Attachment,
+    Instruction,
+    InstructionUnit,
 )
 
 TITLES = {
@@ -55,6 +58,8 @@ TITLES = {
     "request": "申请",
     "external_order": "外部工单",
     "attachment": "附件",
+    "instruction": "批示",
+    "instruction_unit": "被批示单位",
 }
 
 UNREADABLE = object()

@@ -30,13 +30,14 @@ from ..people.directory import directory
 from ..people.regions import region_name
 from ..trail.models import ERASED
 from ..web import NotFound, Refused, wants_fragment
-from . import acts, asked, cells, holding, lifecycle, show_queries, story
+from . import acts, asked, cells, holding, instructions, lifecycle, show_queries, story
 from . import leaf as leaves
 from .act_forms import ActForm, RevealForm
 from .acts import ACTS, Act, Drawing
 from .assist_acts import PARTS
 from .attachment_views import Taken
 from .closing import WAYS
+from .instructed import told as told_instructions
 from .intake import CORRECTABLE
 from .leaf import Leaf, leaf
 from .lifecycle import PATH, Facts
@@ -161,6 +162,11 @@ SIZES = {
     "handler_phone": "half",
     "reason_code": "",
     "hold_review_on": "half",
+    "source": "half",
+    "dated_on": "half",
+    "leader_id": "half",
+    "leader_name": "half",
+    "reply_by": "half",
     "until": "half",
     "contact_name": "half",
     "phone": "half",
@@ -319,6 +325,7 @@ def article(
         "holders": _holders(appeal, at),
         "clocks": _clocks(appeal, clocks_told),
         "calling": _calling(appeal, book, names),
+        "instructions": told_instructions(appeal) if appeal.readable else (),
         "trail": _hole("trail") if said_later else _drawn_trail(appeal, book),
         "masters": around.masters,
         "merged": around.merged,
@@ -759,7 +766,8 @@ def _drawn_trail(appeal: Leaf, book: Catalogue) -> Drawn:
         )
         return Drawn(html), True
 
-    return appeal.keep("trails", (oldest_first, directory().mark, book.mark), draw)
+    key = (oldest_first, directory().mark, book.mark, appeal.withheld)
+    return appeal.keep("trails", key, draw)
 
 
 def trail(appeal: Leaf, book: Catalogue) -> list[story.Line]:
@@ -771,8 +779,14 @@ def trail(appeal: Leaf, book: Catalogue) -> list[story.Line]:
         ways=WAYS,
         knows_identity=appeal.knows,
         unit_name=lambda unit_id: units.get(unit_id, ""),
+        withheld=appeal.withheld,
     )
-    return story.tell((_ink(entry, texts, appeal.knows) for entry, texts in appeal.entries), reader)
+    entries = (
+        # Of what he may not read not even a text is opened.
+        _ink(entry, () if entry.seq in appeal.withheld else texts, appeal.knows)
+        for entry, texts in appeal.entries
+    )
+    return story.tell(entries, reader)
 
 
 def _ink(entry: Any, texts: Sequence[Any], knows: bool) -> story.Ink:
@@ -803,6 +817,8 @@ def _text(kept: Any, knows: bool) -> story.Text:
         return story.Text(kept.body or "")
     # Not even deciphered for whoever may not know, nor where it is never told.
     place: str = kept.place
+    if place.startswith(instructions.PLACES):
+        return story.Text(keyring().decrypt(kept.sealed, f"entry_text.{place}"))
     told = knows or place.startswith("assignment.")
     if not told or place.rpartition(".")[2] in story.NEVER_TOLD:
         return story.Text("", personal=True)

@@ -154,6 +154,8 @@ class Standing(Generic[A, D]):
         requests: Any
         asked: Any
         external_orders: Any
+        instructed: Any
+        instruction_units: Any
 
     def _liaisons(self, day: date) -> Iterable[int]:
         """Who looks after its firm."""
@@ -217,7 +219,15 @@ class Standing(Generic[A, D]):
             opening=self.opening,
             held_from=self.held_from,
             asked=self.asked or 0,
+            addressees=self.addressees,
         )
+
+    @property
+    def addressees(self) -> frozenset[int]:
+        """Units that an order or an instruction was put to: they owe, or gave, a reply."""
+        if not self.instructed:
+            return frozenset()
+        return frozenset(one.unit_id for one in self.instruction_units)
 
     def turning(self, at: datetime) -> tuple[Any, ...]:
         """What `facts` says beyond what a version of the appeal, the units and the catalogue do."""

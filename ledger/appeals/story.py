@@ -106,6 +106,13 @@ RULINGS: dict[tuple[str, bool], str] = {
 }
 """By verb, and whether it was granted."""
 
+INSTRUCTED: dict[tuple[str, str], str] = {
+    ("instruction", "leader_name"): "批示领导",
+    ("instruction", "words"): "批示内容",
+    ("instruction_unit", "words"): "批示办理情况",
+}
+"""By table and column."""
+
 REASONS = {
     "decline": "decline",
     "send_back": "send_back",
@@ -187,11 +194,15 @@ class Line(NamedTuple):
     told: tuple[Told, ...] = ()
     more: tuple[Told, ...] = ()
     """What is folded away: the registration's own words, which the page shows above."""
+    withheld: bool = False
+    """Nothing of it is told but its number."""
 
     @property
     def sentence(self) -> str:
         """For whoever finds that something changed: 2026-11-20 09:30 周交办（专班办公室·交办员）
         受理，状态变为“待交办”。"""
+        if self.withheld:
+            return f"第{self.seq}号记录：{WITHHELD}。"
         post = f"（{self.post}）" if self.post else ""
         moved = f"，状态变为“{self.to_label}”" if self.to_label else ""
         said = "；".join(
@@ -214,6 +225,8 @@ class Reader:
     """How somebody was reached."""
     knows_identity: bool
     unit_name: Callable[[int], str] = str
+    withheld: frozenset[int] = frozenset()
+    """Numbers of entries of which the reader sees no more."""
 
     @cached_property
     def called(self) -> dict[str, str]:
@@ -230,12 +243,24 @@ def tell(entries: Iterable[Ink], reader: Reader) -> list[Line]:
     rows: Rows = {}
     lines = []
     for ink in entries:
+        if ink.seq in reader.withheld:
+            # What it set is its own alone: no later entry is told by it.
+            lines.append(_untold(ink))
+            continue
         # Only acceptance tells what it changed from what it left as it was.
         before = dict(rows.get("appeal", {}).get("", {})) if ink.verb == "accept" else {}
         body = read(ink.form, ink.payload)
         apply_body(rows, body, {place: text.words for place, text in ink.texts.items()})
         lines.append(_Teller(ink, body, rows, before, reader).line())
     return lines
+
+
+def _untold(ink: Ink) -> Line:
+    nobody = Line(
+        seq=ink.seq, at=ink.at, happened_at=None, verb="", label=WITHHELD, who="", post="",
+        from_label="", to_label="", round=ink.round, on_behalf="", by_system=False,
+    )  # fmt: skip
+    return nobody._replace(withheld=True)
 
 
 class _Teller:
@@ -291,6 +316,8 @@ class _Teller:
 
     def _label_of_verb(self) -> str:
         verb = self.ink.verb
+        if verb == "reply" and "instruction" in self.data:
+            return "回复批示"
         if verb == "answer" and self._assignment("part") == "assist":
             return "协办反馈"
         kind = BY_CODE.get(verb)
@@ -342,6 +369,10 @@ class _Teller:
             self._say("同时解除协办", "、".join(data.get("assists", ())))
         if verb in ("rule_return", "rule_extension"):
             self._ruling()
+        if verb == "instruct":
+            self._instruction()
+        if verb == "reply" and (seq := data.get("instruction")):
+            self._say("回复", f"第{seq}号记录的批示")
         if verb == "set_due":
             self._say("协办单位", str(data.get("unit", "")))
         if verb == "set_due" or (verb == "rule_extension" and data.get("granted")):
@@ -387,6 +418,12 @@ class _Teller:
         self._say("申请延至", shown_end(until) if until else "")
         self._say("已向企业说明", "是" if row.get("firm_told") else "")
         self._say("审批人", "由领导审批" if row.get("by_manager") else "")
+
+    def _instruction(self) -> None:
+        row = _row(self.set, "instruction")
+        self._say("批示日期", str(row.get("dated_on") or ""))
+        self._say("办理单位", "、".join(self.data.get("units", ())))
+        self._say("反馈期限", str(row.get("reply_by") or ""))
 
     def _data(self) -> None:
         data, verb = self.data, self.ink.verb
@@ -535,6 +572,8 @@ class _Teller:
     def _label(self, place: str, column: str) -> str:
         if "." not in place:
             return NOTES.get((self.ink.verb, place)) or WORDS.get(place, "说明")
+        if label := INSTRUCTED.get((place.partition(".")[0], column)):
+            return label
         if place.startswith("request."):
             column = NOTES.get((self.ink.verb, column)) or column
             return self.fields.get(column, column)

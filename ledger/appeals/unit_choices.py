@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from .acts import Drawing
 
 
-def offer_units(form: Any, drawing: Drawing) -> None:
+def units_offered(drawing: Drawing) -> dict[str, list[tuple[str, str]]]:
     region = directory().units[drawing.appeal.office_id].region_code
     day = drawing.at.astimezone(SHANGHAI).date()
-    offered = directory().keep(
-        ("units offered", region, day), lambda: _units_offered(region, day)
-    )
+    return directory().keep(("units offered", region, day), lambda: _units_offered(region, day))
+
+
+def offer_units(form: Any, drawing: Drawing) -> None:
+    offered = units_offered(drawing)
     for name in ("unit_id", "assist_ids"):
         if name in form:
             form[name].choices = offered

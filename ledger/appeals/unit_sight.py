@@ -1,8 +1,8 @@
 """What each unit may see, kept with the keys of its lists (parts.UnitSight).
 
-Written in the commit that changes the appeal, and equal to what the assignments say: `verify`
-compares the two. Units stand for themselves alone: whoever sees a unit sees those below it too,
-and where a unit stands may change.
+Written in the commit that changes the appeal, and equal to what the assignments and instructions
+say: `verify` compares the two. Units stand for themselves alone: whoever sees a unit sees those
+below it too, and where a unit stands may change.
 """
 
 from __future__ import annotations
@@ -11,10 +11,23 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Select, and_, case, delete, except_, func, inspect, select
+from sqlalchemy import (
+    Connection,
+    Select,
+    and_,
+    case,
+    delete,
+    except_,
+    func,
+    inspect,
+    literal,
+    select,
+    union_all,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..db import db, is_sqlite, writing
+from .instructions import InstructionUnit
 from .lifecycle import OPEN_ASSIGNMENT
 from .parts import Assignment, UnitSight
 
@@ -45,7 +58,10 @@ def is_due(appeal: AppealRecord) -> bool:
     if not state.persistent:
         return bool(state.dict.get("assignments"))
     return (
-        any(state.attrs[name].history.has_changes() for name in (*_COPIED, "assignments"))
+        any(
+            state.attrs[name].history.has_changes()
+            for name in (*_COPIED, "assignments", "instruction_units")
+        )
         or any(
             inspect(given).attrs[name].history.has_changes()
             for given in appeal.assignments
@@ -79,6 +95,8 @@ def put(appeal: AppealRecord) -> None:
     for given in appeal.assignments:
         duty = _duty(given) if appeal.state in ACTIVE else 0
         duties[given.unit_id] = duties.get(given.unit_id, 0) | duty
+    for named in appeal.instruction_units if appeal.instructed else ():
+        duties.setdefault(named.unit_id, 0)
     if duties:
         copied = {name: getattr(appeal, name) for name in _COPIED}
         rows = [
@@ -101,7 +119,7 @@ def _rows_over(_on_sqlite: bool) -> Any:
     return _over()
 
 
-def _over(found: Select[Any] | None = None) -> Any:
+def _over(found: Any = None) -> Any:
     """An INSERT in place of what was kept: of rows, or of those a query finds."""
     insert: Any = sqlite.insert(UnitSight) if is_sqlite() else postgresql.insert(UnitSight)
     if found is not None:
@@ -113,8 +131,34 @@ def _over(found: Select[Any] | None = None) -> Any:
 # -- against the assignments -------------------------------------------------------------------
 
 
-def told() -> Select[Any]:
-    """What the assignments say, in the columns that are kept."""
+def told(*which: Any) -> Any:
+    """What the assignments and the instructions say, in the columns that are kept; of the appeals
+    of which `which` is true."""
+    return union_all(_handed().where(*which), _named().where(*which))
+
+
+def _named() -> Select[Any]:
+    """Units that an instruction was put to and no assignment."""
+    from .models import Appeal
+
+    handed = select(Assignment.id).where(
+        Assignment.appeal_id == InstructionUnit.appeal_id,
+        Assignment.unit_id + 0 == InstructionUnit.unit_id,
+    )
+    return (
+        select(
+            InstructionUnit.unit_id,
+            Appeal.id.label("appeal_id"),
+            *(getattr(Appeal, name) for name in _COPIED),
+            literal(0).label("duty"),
+        )
+        .join(Appeal, Appeal.id == InstructionUnit.appeal_id)
+        .where(~handed.exists())
+        .distinct()
+    )
+
+
+def _handed() -> Select[Any]:
     from .models import Appeal
 
     active = Appeal.state.in_(ACTIVE)
@@ -145,7 +189,8 @@ def wrong(connection: Connection) -> Iterator[str]:
 
     kept = select(*(getattr(UnitSight, name) for name in KEPT))
     found: set[int] = set()
-    for one, other in ((told(), kept), (kept, told())):
+    said = select(told().subquery())
+    for one, other in ((said, kept), (kept, said)):
         differing = except_(one, other).subquery()
         found.update(connection.scalars(select(differing.c.appeal_id)))
     for appeal_id in sorted(found):
@@ -159,7 +204,7 @@ def rebuild(batch: int = BATCH) -> None:
     most = db.session.scalar(select(func.max(Appeal.id))) or 0
     for first in range(0, most, batch):
         with writing():
-            some = told().where(Appeal.id > first, Appeal.id <= first + batch)
+            some = told(Appeal.id > first, Appeal.id <= first + batch)
             db.session.connection().execute(_over(some))
             db.session.commit()
     with writing():
@@ -168,8 +213,12 @@ def rebuild(batch: int = BATCH) -> None:
             # Found by its appeal, which has few: a unit may have a hundred thousand of them.
             Assignment.unit_id + 0 == UnitSight.unit_id,
         )
+        named = select(InstructionUnit.id).where(
+            InstructionUnit.appeal_id == UnitSight.appeal_id,
+            InstructionUnit.unit_id + 0 == UnitSight.unit_id,
+        )
         db.session.execute(
-            delete(UnitSight).where(~given.exists()),
+            delete(UnitSight).where(~given.exists(), ~named.exists()),
             execution_options={"synchronize_session": False},
         )
         db.session.commit()

@@ -10,6 +10,7 @@ def init_app(app: Flask) -> None:
     from . import (
         act_views,
         desk_views,
+        instruction_views,
         list_views,
         recompute_views,
         register_views,
@@ -18,7 +19,8 @@ def init_app(app: Flask) -> None:
     from .nav import init_nav
     from .pages import blueprint, desk
 
-    _ = (act_views, desk_views, list_views, register_views, show_views)  # hang their routes
+    # These hang their routes.
+    _ = (act_views, desk_views, instruction_views, list_views, register_views, show_views)
     recompute_views.init_recompute(app)
     app.register_blueprint(blueprint)
     app.register_blueprint(desk)
