@@ -29,6 +29,7 @@ def create_app(settings: Config | None = None) -> Flask:
     from .deadlines import views as deadlines
     from .firms import views as firms
     from .hotline import views as hotline
+    from .notices import views as notices
     from .people import views as people
     from .work import logs
 
@@ -54,5 +55,6 @@ def create_app(settings: Config | None = None) -> Flask:
     deadlines.init_app(app)
     appeals.init_app(app)
     hotline.init_app(app)
+    notices.init_app(app)
     cli.init_app(app)
     return app

@@ -32,7 +32,9 @@ def read(cast: Cast, number: str) -> tuple[list[Any], list[Any], list[Any]]:
         of = appeal.id
         found = (
             list(db.session.scalars(select(Instruction).where(Instruction.appeal_id == of))),
-            list(db.session.scalars(select(InstructionUnit).where(InstructionUnit.appeal_id == of))),
+            list(
+                db.session.scalars(select(InstructionUnit).where(InstructionUnit.appeal_id == of))
+            ),
             list(appeal.attachments),
         )
         db.session.expunge_all()
@@ -96,14 +98,14 @@ def test_a_leader_instructs_and_only_he_the_office_and_the_named_units_read_it(c
         assert cast.client(who).get(file).status_code == 404, who
 
     # What somebody else changed meanwhile is told to a second hand: not this.
-    typed = {"question": "请补充车牌号", "seen": "1"}
-    asked = client_of["tang"].post(f"{url}/ask-details", data=typed)
+    question = {"question": "请补充车牌号", "seen": "1"}
+    asked = client_of["tang"].post(f"{url}/ask-details", data=question)
     assert WORDS not in asked.get_data(as_text=True)
 
     # Found by nothing; in the database neither, but as ciphertext.
     with cast.app.app_context():
         for table in ("search_text", "instruction", "entry", "entry_text", "outbox", "access_log"):
-            rows = db.session.execute(text(f"SELECT * FROM {table}")).all()  # noqa: S608
+            rows = db.session.execute(text(f"SELECT * FROM {table}")).all()
             assert rows and not any(NEEDLE in str(value) for row in rows for value in row), table
         db.session.remove()
     assert url not in page(cast, "zhou", f"/appeals/?q={NEEDLE}").replace("?q=", "")
