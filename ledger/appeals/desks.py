@@ -497,7 +497,7 @@ def _unit(asker: Asker, seat: Seat) -> Making:
     asker.bring_forward(in_hand, handling, 10, then)
     blocks = []
     if asker.number(instructed):
-        blocks.append(asker.block("to-reply", "待办批示", instructed, wide=True))
+        blocks.append(asker.block("to-reply", "待办批示", instructed, kind="instructed", wide=True))
     if asker.number(to_sign):
         blocks.append(
             asker.block(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -92,7 +92,7 @@ def tell_entry(row: Outbox, at: datetime) -> None:
     told = told_by(entry, appeal, at)
     if entry.actor_kind == "person" and entry.actor_id is not None:
         told.persons.pop(entry.actor_id, None)
-    put(appeal, told, f"entry {entry.id}", at)
+    put(appeal, told, f"entry {entry.id}", at, since=entry.at)
 
 
 def told_by(entry: Entry, appeal: Appeal, at: datetime) -> Told:
@@ -186,10 +186,18 @@ def _leader(appeal: Appeal, seq: Any) -> list[int]:
 # -- rows --------------------------------------------------------------------------------------
 
 
-def put(appeal: Appeal, told: Told, once: str, at: datetime) -> int:
-    """Notices for the inbox, and lines for whoever wants to be told outside. What was told under
-    this `once` before is not told again. The caller commits. Says how many were new."""
-    fresh = _put_notices(appeal, told.persons, once, at)
+STALE = timedelta(days=2)
+"""What happened longer ago, as after a long standstill or in a ledger laid with a history, is told
+in the house alone."""
+
+
+def put(appeal: Appeal, told: Told, once: str, at: datetime, since: datetime | None = None) -> int:
+    """Notices for the inbox of what happened at `since` (default `at`), and lines for whoever
+    wants to be told outside. What was told under this `once` before is not told again. The caller
+    commits. Says how many were new."""
+    fresh = _put_notices(appeal, told.persons, once, since or at)
+    if since is not None and at - since > STALE:
+        return len(fresh)
     lines = [*_to_persons(fresh), *_to_units(_fresh_units(told, fresh, at))]
     urgent = appeal.urgency == "critical"
     for way, person_id, unit_id, address_id, event in lines:

@@ -83,9 +83,11 @@ def test_two_workers_never_send_the_same_and_a_dead_one_is_followed(
         hand.start()
     for hand in hands:
         hand.join()
-    # Every line stands in exactly one message, and none was lost.
-    assert sum(tried) == len(robots.sent) == 6
-    assert len({words for _, words in robots.sent}) == 6
+    # Every line stands in exactly one message, and none was lost. (Two hands that reach for one
+    # recipient at the same moment may make two messages of his lines.)
+    said = [words for _, words in robots.sent]
+    assert sum(tried) == len(said) == len(set(said)) and 6 <= len(said) <= 12
+    assert [sum(words.count(f"寻2026-000{n}") for words in said) for n in (0, 1)] == [6, 6]
     assert {state for state, *_ in states(cast)} == {"sent"}
 
     # It sends, and dies before it has noted so: another sends the same under the same number.
