@@ -140,6 +140,9 @@ def test_a_leader_instructs_and_only_he_the_office_and_the_named_units_read_it(c
     assert post(cast, "he", number, "reply-instruction", named_id=of[units[1]],
                 words="货车已全部放行").status_code == 303  # fmt: skip
     assert REPLY in page(cast, "he", url) and "货车已全部放行" in page(cast, "ma", url)
+    # What units see may be worked out anew: the police still do.
+    assert cast.app.test_cli_runner().invoke(args=["reindex"]).exit_code == 0
+    assert REPLY in page(cast, "he", url)
     assert "货车已全部放行" not in page(cast, "tang", url)
     assert cast.app.test_cli_runner().invoke(args=["verify"]).exit_code == 0
 
