@@ -29,6 +29,7 @@ def create_app(settings: Config | None = None) -> Flask:
     from .deadlines import views as deadlines
     from .firms import views as firms
     from .hotline import views as hotline
+    from .notices import views as notices
     from .people import views as people
     from .supervision import views as supervision
     from .work import logs
@@ -56,5 +57,6 @@ def create_app(settings: Config | None = None) -> Flask:
     appeals.init_app(app)
     hotline.init_app(app)
     supervision.init_app(app)
+    notices.init_app(app)
     cli.init_app(app)
     return app

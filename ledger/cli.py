@@ -224,12 +224,13 @@ def worker() -> None:
     """只运行后台任务（serve已包含；多台机器时可另行启动）。"""
     from .files import sweeps as of_files
     from .hotline import sweeps as of_hotline
+    from .notices import sweeps as of_notices
     from .supervision import sweeps as of_supervision
     from .work import statistics
     from .work import worker as work
 
     _refuse_unlaid()
-    for room in (of_files, of_supervision, of_hotline, statistics):
+    for room in (of_files, of_supervision, of_hotline, of_notices, statistics):
         room.register()
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     db.session.remove()

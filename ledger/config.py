@@ -11,9 +11,10 @@ import binascii
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -24,6 +25,23 @@ Mode = Literal["production", "demo", "test"]
 
 class ConfigError(ValueError):
     """A LEDGER_* variable is missing or makes no sense. The message names it."""
+
+
+@dataclass(frozen=True)
+class SmsGateway:
+    """A text-message gateway by HTTP: the one address that messages are handed to."""
+
+    url: str
+    method: Literal["POST", "GET"]
+    kind: Literal["json", "form"]
+    body: str
+    """With {phone}, {text} and {id}, each filled in as `kind` writes it; of a GET, its query."""
+    header: tuple[str, str] | None = field(default=None, repr=False)
+    """Name and value; the value is a secret."""
+    accepted: str = ""
+    """What stands in the answer to a message that was taken; '' where the status says it."""
+    private: bool = False
+    """Whether the gateway stands in the office's own network."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +67,9 @@ class Config:
     blocking_threads: int
     strict_home_unit: bool
     """Whether a home unit alone bars from closing (design §3, 回避 c)."""
+    public_url: str = ""
+    """Where people reach the ledger, for the links in notices; '' where nobody said."""
+    sms: SmsGateway | None = None
 
     @property
     def is_sqlite(self) -> bool:
@@ -165,6 +186,53 @@ def load(env: Mapping[str, str] | None = None) -> Config:
         workers=_number(env, "LEDGER_WORKERS", 2, 1, 64),
         blocking_threads=_number(env, "LEDGER_BLOCKING_THREADS", 4, 4, 64),
         strict_home_unit=_yes(env, "LEDGER_STRICT_HOME_UNIT", False),
+        public_url=_address(env, "LEDGER_PUBLIC_URL").rstrip("/"),
+        sms=_sms(env),
+    )
+
+
+def _address(env: Mapping[str, str], name: str) -> str:
+    raw = env.get(name, "").strip()
+    if not raw:
+        return ""
+    try:
+        parts = urlsplit(raw)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname)
+        _ = parts.port
+    except ValueError:
+        sound = False
+    if not sound or parts.username or parts.fragment or not raw.isascii() or " " in raw:
+        raise ConfigError(f"{name} 应为 http:// 或 https:// 开头的网址")
+    return raw
+
+
+def _sms(env: Mapping[str, str]) -> SmsGateway | None:
+    url = _address(env, "LEDGER_SMS_URL")
+    if not url:
+        return None
+    method = env.get("LEDGER_SMS_METHOD", "").strip().upper() or "POST"
+    if method not in ("POST", "GET"):
+        raise ConfigError("LEDGER_SMS_METHOD 应为 POST 或 GET")
+    kind = env.get("LEDGER_SMS_TYPE", "").strip().lower() or ("form" if method == "GET" else "json")
+    if kind not in ("json", "form") or (method, kind) == ("GET", "json"):
+        raise ConfigError("LEDGER_SMS_TYPE 应为 json 或 form（GET 只能用 form）")
+    body = env.get("LEDGER_SMS_BODY", "").strip()
+    if "{phone}" not in body or "{text}" not in body:
+        raise ConfigError("LEDGER_SMS_BODY 应为短信网关要求的内容，其中写明 {phone} 和 {text}")
+    header = env.get("LEDGER_SMS_HEADER", "").strip()
+    name, colon, value = header.partition(":")
+    if header and not (colon and re.fullmatch(r"[A-Za-z0-9-]+", name) and value.strip()):
+        raise ConfigError("LEDGER_SMS_HEADER 应为“名称: 值”，如 Authorization: Bearer …")
+    if not value.isprintable() or not value.isascii():
+        raise ConfigError("LEDGER_SMS_HEADER 只能含可见的英文字符")
+    return SmsGateway(
+        url=url,
+        method=cast(Literal["POST", "GET"], method),
+        kind=cast(Literal["json", "form"], kind),
+        body=body,
+        header=(name, value.strip()) if header else None,
+        accepted=env.get("LEDGER_SMS_ACCEPTED", "").strip(),
+        private=_yes(env, "LEDGER_SMS_PRIVATE", False),
     )
 
 

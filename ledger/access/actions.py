@@ -29,6 +29,8 @@ LABELS: Final[dict[str, str]] = {
     "file_imported": "导入文件",
     "conflict_settled": "处理导入冲突",
     "phone_read": "查看电话",
+    "notice_address_added": "添加通知地址",
+    "notice_address_removed": "删除通知地址",
     "exported": "导出",
     "download": "下载附件",
 }

@@ -28,6 +28,7 @@ from . import (
     confer_acts,
     confer_forms,
     copy_acts,
+    instruct_acts,
     join_acts,
     join_forms,
     judging_acts,
@@ -43,6 +44,7 @@ from . import (
     unit_choices,
 )
 from .attachment_views import Taken, to_rows
+from .instruct_forms import InstructForm, ReplyInstructionForm
 from .intake import CORRECTABLE
 from .leaf import Leaf
 from .lifecycle import Facts, Verdict
@@ -124,6 +126,10 @@ def _no_others(_form: Any, _appeal: Appeal) -> Sequence[str]:
     return ()
 
 
+def _whoever_may(_appeal: Appeal | Leaf, _actor: Actor) -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class Act:
     """A row of the table.
@@ -150,6 +156,9 @@ class Act:
     """What somebody ought to know of this appeal before he fills in the form."""
 
     warns: Callable[[Drawing], Sequence[str]] = _nothing_said
+    none_for: Callable[[Appeal | Leaf, Actor], str] = _whoever_may
+    """Of a verb that several acts do: why this one is not for him; '' where it is."""
+
     done: str = ""
     hint: str = ""
     tone: str = "primary"
@@ -198,6 +207,8 @@ def may(
         if not verdict:
             return verdict
         facts = replace(facts, state=AFTERWARDS.get(verb, facts.state))
+    if none := act.none_for(appeal, actor):
+        return Verdict(403, none)
     if len(act.verbs) > 1 and "review" in act.verbs and not _goes_to_call_back(appeal):
         return Verdict(409, "本件审核后不进入回访，请使用“审核通过”。")
     return verdict
@@ -221,6 +232,7 @@ def open_to(appeal: Appeal | Leaf, facts: Facts, actor: Actor) -> list[Act]:
         act
         for act in ACTS.values()
         if (act.verbs[0], act.on_behalf) in allowed
+        and not act.none_for(appeal, actor)
         and (len(act.verbs) == 1 or may(act, appeal, facts, actor))
     ]
 
@@ -993,6 +1005,14 @@ _ROWS: tuple[Act, ...] = (
     Act("decline", "不予受理", ("decline",), forms.DeclineForm, _decline,
         offer=_offer_reasons("decline"), done="已登记不予受理", tone="danger"),
     Act("withdraw", "撤回", ("withdraw",), forms.WithdrawForm, _withdraw, tone="danger"),
+    Act("reply_instruction", "回复批示", ("reply",), ReplyInstructionForm, instruct_acts.reply,
+        offer=instruct_acts.offer_named, prefill=instruct_acts.prefill_named,
+        depends=_on_its_words, none_for=instruct_acts.not_addressed, done="已回复批示",
+        hint="批示办理情况报批示领导和办公室。"),
+    Act("instruct", "批示", ("instruct",), InstructForm, instruct_acts.instruct,
+        offer=instruct_acts.offer_instruct, prefill=instruct_acts.prefill_instruct,
+        depends=instruct_acts.on_instruct, done="已记录批示",
+        hint="批示属工作秘密，只有批示领导、办公室和办理单位看得到内容；请勿在其他栏目转录。"),
 )  # fmt: skip
 
 ACTS: Mapping[str, Act] = {act.code: act for act in _ROWS}

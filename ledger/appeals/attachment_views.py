@@ -34,6 +34,7 @@ from ..people.acting import current_actor
 from ..people.actor import Actor
 from ..web import Files, NotFound, clean_text
 from . import signing
+from .instructions import withheld
 from .pages import blueprint
 from .queries import find
 
@@ -200,7 +201,7 @@ def attachment(number: str, attachment_id: int) -> Response:
     found = next((a for a in appeal.attachments if a.id == attachment_id), None) if appeal else None
     if found is not None and found.draft_of_id in signing.unread(appeal, actor):
         found = None
-    if found is None:
+    if appeal is None or found is None or found.entry_seq in withheld(appeal, actor):
         raise NotFound
     response = download_response(found)
     with writing() as at:

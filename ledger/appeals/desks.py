@@ -360,10 +360,11 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
     recurred = mine.with_(view="recurred", sort="registered")
     unendorsed = mine.with_(view="unendorsed")
     hold_due, follow_up = mine.with_(view="hold_due"), mine.with_(view="follow_up")
+    instructed = mine.with_(view="replies_due")
     # Only where there are such units at all.
     offline = [mine.with_(view="on_behalf")] if directory().offline else []
     asker.count(*(filters for _, filters, _ in tiles), waiting, recurred, unendorsed, *offline)
-    asker.count(hold_due, follow_up)
+    asker.count(hold_due, follow_up, instructed)
     yield
     asker.read(waiting, 12)
     for filters in offline:
@@ -373,6 +374,7 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
     asker.read(unendorsed, 4, acts=())
     asker.read(hold_due, 4, acts=("review_hold",))
     asker.read(follow_up, 4, acts=("note_reply",))
+    asker.read(instructed, 4, acts=())
     yield
     turn = asker.block(
         "office-turn",
@@ -386,6 +388,7 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
         asker.block("unendorsed", "待追认", unendorsed, kind="brief"),
         asker.block("hold-due", "挂账待复核", hold_due, kind="brief"),
         asker.block("follow-up", "对外联系待跟进", follow_up, kind="brief", timed=False),
+        asker.block("replies-due", "批示待落实", instructed, kind="brief"),
     ]
     behalf = [
         asker.block("on-behalf", "线下单位待代录", filters, wide=True) for filters in offline
@@ -503,9 +506,9 @@ def _unit(asker: Asker, seat: Seat) -> Making:
     heads = any(s.unit_id == seat.unit_id for s in asker.actor.seats_as("unit_lead"))
     to_sign_off = mine.with_(view="to_sign_off")
     to_rule = mine.with_(view="rule_below")
-    asker.count(
-        *(filters for _, filters, _ in tiles), to_rule, *([to_sign_off] if heads else [])
-    )
+    instructed = Filters(view="to_reply", unit_id=seat.unit_id)
+    asker.count(*(filters for _, filters, _ in tiles), to_rule, instructed)
+    asker.count(*([to_sign_off] if heads else []))
     yield
     asker.read(to_rule, 5, acts=RULINGS_BELOW)
     if heads:
@@ -513,6 +516,7 @@ def _unit(asker: Asker, seat: Seat) -> Making:
     if heads and (directory().units[seat.unit_id].needs_sign_off or asker.number(to_sign_off)):
         tiles = (("待我审签", to_sign_off, "yellow"), *tiles)
     first, then = ("sign_for",), ("answer", "progress")
+    asker.read(instructed, 5, acts=())
     asker.read(to_sign, 5, acts=first)
     asker.read(in_hand, 10, acts=then)
     yield
@@ -530,6 +534,8 @@ def _unit(asker: Asker, seat: Seat) -> Making:
         blocks.append(_rulings(asker, "to-rule", title, to_rule, RULINGS_BELOW))
     if heads and asker.number(to_sign_off):
         blocks.append(asker.block("to-sign-off", "待我审签", to_sign_off, wide=True))
+    if asker.number(instructed):
+        blocks.append(asker.block("to-reply", "待办批示", instructed, kind="instructed", wide=True))
     if asker.number(to_sign):
         blocks.append(
             asker.block(
@@ -558,10 +564,11 @@ def _unit(asker: Asker, seat: Seat) -> Making:
 def _office_as_unit(asker: Asker, seat: Seat) -> Making:
     """An office may itself be the unit that was asked (层层交办)."""
     held = Filters(view="at_unit", unit_id=seat.unit_id)
-    asker.count(held)
+    instructed = Filters(view="to_reply", unit_id=seat.unit_id)
+    asker.count(held, instructed)
     yield
     found: list[Desk] = []
-    if asker.number(held):
+    if asker.number(held) or asker.number(instructed):
         own = Asker(asker.actor, asker.at)
         found = own.lay(_unit(own, seat))
     yield
@@ -800,6 +807,7 @@ def _manager(asker: Asker) -> Making:
         ("超期", Filters(light="red"), "red"),
         ("特急未结", Filters(state="open", urgency="critical"), "red"),
         ("待审批延期", to_approve, "yellow"),
+        ("领导批办件", Filters(state="open", view="instructed"), ""),
     )
     oldest, doubtful = Filters(state="open", sort="oldest"), Filters(view="to_uphold")
     coordination = Filters(view="coordination")

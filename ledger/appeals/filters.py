@@ -46,6 +46,9 @@ VIEWS = {
     "reports_owed": "应报未报",
     "owes_report": "本单位应报未报",
     "to_sign_off": "待审签",
+    "instructed": "领导批办件",
+    "to_reply": "待办批示",
+    "replies_due": "批示待落实",
 }
 """Lists of 我的待办, by whose turn it is: some depend on who asks, those of a unit on `unit_id`.
 What each means as SQL stands in turns.py."""

@@ -32,6 +32,7 @@ from ..firms.models import FirmLiaison
 from ..people.actor import Actor
 from ..people.directory import UnitRow, directory
 from ..trail.models import Entry, EntryText
+from .instructions import Instruction, InstructionUnit, readable, withheld
 from .joined_queries import first_keys_of, joined_named, master_answered, master_reply
 from .lifecycle import FIRST_KEY
 from .models import Appeal, Assignment, Deadline, ExternalOrder, Request
@@ -213,14 +214,18 @@ class Leaf(Standing[Handing, Clock]):
         urged: int | None
         supervised: str | None
         awaited: int | None
+        instructed: bool
         has_requests: bool
         has_orders: bool
         has_files: bool
         has_merged: bool
         has_liaisons: bool
 
-    def __init__(self, connection: Connection, seen: Row[Any], shelf: Shelf) -> None:
+    def __init__(
+        self, connection: Connection, seen: Row[Any], shelf: Shelf, reader: Actor
+    ) -> None:
         self.__dict__.update(shelf["row"])
+        self._reader = reader
         self.knows = bool(seen.knows)
         self.has_merged, self.has_liaisons = seen.has_merged, seen.has_liaisons
         self._connection = connection
@@ -286,10 +291,33 @@ class Leaf(Standing[Handing, Clock]):
 
     @cached_property
     def attachments(self) -> Sequence[Any]:
-        """id, name, caption, size, uploaded_at, draft_of_id and entry_seq of each."""
+        """id, name, caption, size, uploaded_at, draft_of_id and entry_seq of each that the reader
+        may have."""
         if not self.has_files:
             return ()
-        return self._rows(_FILES)
+        rows = self._rows(_FILES)
+        if not self.withheld:
+            return rows
+        return [row for row in rows if row.entry_seq not in self.withheld]
+
+    @cached_property
+    def instructions(self) -> Sequence[Any]:
+        """Rows of 批示, first to last, whoever may read them: see `readable`."""
+        return self._rows(_INSTRUCTIONS) if self.instructed else ()
+
+    @cached_property
+    def instruction_units(self) -> Sequence[Any]:
+        return self._rows(_INSTRUCTION_UNITS) if self.instructed else ()
+
+    @cached_property
+    def readable(self) -> frozenset[int]:
+        """Ids of the instructions that the reader may read."""
+        return readable(self, self._reader)
+
+    @cached_property
+    def withheld(self) -> frozenset[int]:
+        """Numbers of the entries of which the reader sees no more than that."""
+        return withheld(self, self._reader)
 
     @cached_property
     def outside_records(self) -> Sequence[Any]:
@@ -378,7 +406,7 @@ def leaf(number: str, actor: Actor, at: datetime) -> Leaf | None:
     connection = db.session.connection()
     sight = sight_of(actor, at.astimezone(SHANGHAI).date())
     seen = connection.execute(_of(sight, actor), {"number": number}).one_or_none()
-    return None if seen is None else Leaf(connection, seen, _shelf_of(connection, seen))
+    return None if seen is None else Leaf(connection, seen, _shelf_of(connection, seen), actor)
 
 
 Shelf = dict[Any, Any]
@@ -423,6 +451,7 @@ _appeal, _given, _deadline = Appeal.__table__.c, Assignment.__table__.c, Deadlin
 _order, _file, _liaison = ExternalOrder.__table__.c, Attachment.__table__.c, FirmLiaison.__table__.c
 _entry, _text = Entry.__table__.c, EntryText.__table__.c
 _request, _copy = Request.__table__.c, Copy.__table__.c
+_instruction, _instructed = Instruction.__table__.c, InstructionUnit.__table__.c
 _merged = Appeal.__table__.alias("merged")
 
 _APPEAL = tuple(
@@ -445,7 +474,7 @@ _APPEAL = tuple(
         "is_open", "due_at", "warn_at", "due_spec", "due_stage", "asked", "asked_below", "copied",
         "hold_review_on", "hold_reason", "raised_by_id", "coordination_asked", "coordination_at",
         "coordination_by_id", "difficulty", "proposal", "proposed_leader", "outside_count",
-        "conference_count", "points_open", "urged", "supervised", "awaited",
+        "conference_count", "points_open", "urged", "supervised", "awaited", "instructed",
     )
 )  # fmt: skip
 _SEALED = (
@@ -553,6 +582,31 @@ _OUTSIDE, _CONFERENCES, _POINTS = (
     .where(kind.__table__.c.appeal_id == bindparam("of"))
     .order_by(kind.__table__.c.id)
     for kind in (OutsideRecord, Conference, ConferencePoint)
+)
+_INSTRUCTIONS = (
+    select(
+        *(
+            _instruction[name]
+            for name in (
+                "id", "office_id", "leader_id", "leader_name", "dated_on", "source", "reply_by",
+                "entry_seq",
+            )
+        ),
+        type_coerce(_instruction.words, Text).label("sealed_words"),
+    )
+    .where(_instruction.appeal_id == bindparam("of"))
+    .order_by(_instruction.id)
+)  # fmt: skip
+_INSTRUCTION_UNITS = (
+    select(
+        *(
+            _instructed[name]
+            for name in ("id", "instruction_id", "unit_id", "replied_at", "replied_by_id", "seqs")
+        ),
+        type_coerce(_instructed.words, Text).label("sealed_words"),
+    )
+    .where(_instructed.appeal_id == bindparam("of"))
+    .order_by(_instructed.id)
 )
 _LIAISONS = select(_liaison.person_id).where(
     _liaison.firm_id == bindparam("firm"),

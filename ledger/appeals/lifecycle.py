@@ -404,10 +404,11 @@ VERBS: tuple[Verb, ...] = (
           _who("coordinator", "own_office")), "时间、参加单位、议定事项及单位和时限", note=True),
     Verb("fulfil", "回填落实情况", OPEN | _states("closed"), SAME, COORDINATOR,
          "哪一项议定事项、落实情况和日期"),
-    Verb("reply", "回复督办", OPEN, SAME, (_who("handler", "addressee"),
+    Verb("reply", "回复督办、批示", ANY, SAME, (_who("handler", "addressee"),
          _who("unit_lead", "addressee"), _who("coordinator", "addressee")), "回复内容", note=True),
     Verb("instruct", "批示", ANY, SAME, (_who("manager", "jurisdiction"),
-         _who("coordinator", "own_office")), "批示内容；代录的写明何人、何时、原文", note=True),
+         _who("coordinator", "own_office")),
+         "批示内容、办理单位；代录的写明何人、何时、原文，纸质的附照片", note=True),
     Verb("tag", "标记", ANY, SAME, (_who("manager", "jurisdiction"),
          _who("coordinator", "own_office")), "标记", note=True),
     Verb("exclude", "考核剔除", ANY, SAME, (_who("manager", "jurisdiction"),
@@ -504,8 +505,8 @@ class Facts:
     coordination_asked: bool = False
     outside_count: int = 0
     points_open: int = 0
-    put_to: frozenset[int] = frozenset()
-    """The units to which the order that is replied to was put."""
+    addressees: frozenset[int] = frozenset()
+    """Units that an order or an instruction was put to."""
 
 
 @dataclass(frozen=True)
@@ -754,7 +755,7 @@ def _in_scope(
         if actor.id in facts.known_to or seat.unit_id in facts.known_to_units:
             yield seat, None
     elif scope == "addressee":
-        if seat.unit_id in facts.put_to:
+        if seat.unit_id in facts.addressees:
             yield seat, None
     elif scope in ("handling", "lead", "on_behalf"):
         # The open assignment first, the lead before assists: that is the one a person means.

@@ -197,6 +197,8 @@ def _leaf(book: Catalogue, category_id: int | None) -> str:
 
 def _marks(row: Row[Any]) -> tuple[tuple[str, str], ...]:
     found: list[tuple[str, str]] = []
+    if row.instructed:
+        found.append(("领导批办件", "now"))
     if row.stranded and row.is_open:
         found.append(("车辆滞留", "bad"))
     if (row.asked or 0) & lifecycle.EXTENSION and row.is_open:

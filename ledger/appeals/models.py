@@ -11,6 +11,8 @@ from ..firms.models import Firm
 from ..people.models import Unit
 from .assisting import Assisting
 from .conferring import Conferring
+from .instructing import Instructing
+from .instructions import Instruction, InstructionUnit
 from .joining import Joining
 from .judging import Judging
 from .outside import Outside
@@ -44,7 +46,16 @@ def _few(name: str, where: str, *columns: str) -> Index:
 
 
 class Appeal(
-    Joining, Assisting, Pausing, Passing, Reckoning, Signing, Judging, Outside, Conferring
+    Joining,
+    Assisting,
+    Pausing,
+    Passing,
+    Reckoning,
+    Signing,
+    Judging,
+    Outside,
+    Conferring,
+    Instructing,
 ):
     """诉求. See record.py for its columns."""
 
@@ -95,6 +106,7 @@ class Appeal(
         ),
         _few("ix_appeal_masters", "joined_count > 0", "office_id", "id"),
         _few("ix_appeal_joined", "master_id IS NOT NULL AND state <> 'merged'", "office_id", "id"),
+        _few("ix_appeal_instructed", "instructed IS true", "office_id", "due_at", "id"),
         _few("ix_appeal_open_urgency", "is_open IS true", "urgency", "office_id", "due_at", "id"),
         _few(
             "ix_appeal_coordination",
@@ -122,6 +134,12 @@ class Appeal(
         back_populates="appeal", order_by=ExternalOrder.id
     )
     attachments: Mapped[list[Attachment]] = relationship(order_by=Attachment.id)
+    instructions: Mapped[list[Instruction]] = relationship(
+        back_populates="appeal", order_by=Instruction.id
+    )
+    instruction_units: Mapped[list[InstructionUnit]] = relationship(
+        back_populates="appeal", order_by=InstructionUnit.id
+    )
     plate_rows: Mapped[list[AppealPlate]] = relationship(
         order_by=AppealPlate.id, cascade="all, delete-orphan"
     )

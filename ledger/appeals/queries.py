@@ -155,6 +155,7 @@ LINE_COLUMNS: tuple[Any, ...] = (
     Appeal.asked,
     Appeal.master_id,
     Appeal.joined_count,
+    Appeal.instructed,
 )
 """What a line of a list shows."""
 
@@ -451,7 +452,7 @@ def conditions_of(
         found.append(Appeal.office_id == filters.office_id)
     if filters.lead_unit_id:
         found.append(Appeal.lead_unit_id == filters.lead_unit_id)
-    if filters.unit_id and filters.view not in UNIT_VIEWS and filters.view != "rule_below":
+    if filters.unit_id and filters.view not in (*UNIT_VIEWS, "rule_below", "to_reply"):
         given = select(Assignment.appeal_id).where(
             Assignment.unit_id == filters.unit_id, Assignment.state != "released"
         )

@@ -437,7 +437,8 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     ) -> Verdict:
         """Whether `by` may do `verb` now; what buttons, guards and machines all ask. `put_to` as
         for `act`."""
-        return lifecycle.may(verb, replace(self.facts(at, by), put_to=put_to), by)
+        facts = self.facts(at, by)
+        return lifecycle.may(verb, replace(facts, addressees=put_to) if put_to else facts, by)
 
     def act(
         self,
@@ -447,6 +448,7 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         at: datetime,
         happened_at: datetime | None = None,
         behalf: Behalf | None = None,
+        on_behalf: str = "",
         seen: int | None = None,
         hand: int | None = None,
         put_to: frozenset[int] = frozenset(),
@@ -455,7 +457,8 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
 
         `hand` is the assignment that `by` acts on; Invalid where his posts give him several and
         he does not say which. `behalf`: he records it for a unit that works offline. `put_to` are
-        the units that an order which is replied to was put to.
+        the units that an order which is replied to was put to. `on_behalf`: whence it was taken
+        over, where it was not the actor's own.
         """
         recorded = behalf is not None
         if not lifecycle.BY_CODE[verb].frm:
@@ -463,7 +466,7 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         else:
             facts = self.facts(at, by)
             if put_to:
-                facts = replace(facts, put_to=put_to)
+                facts = replace(facts, addressees=put_to)
             verdict = lifecycle.may(verb, facts, by, hand, on_behalf=recorded)
             unsaid = verdict.assignment_id is not None and hand is None
             if unsaid and len(lifecycle.hands(verb, facts, by, on_behalf=recorded)) > 1:
@@ -486,7 +489,7 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
             "seen": None if lifecycle.BY_CODE[verb].note else seen,
         }
         if behalf is None:
-            act = Act(self, verb, **begun)
+            act = Act(self, verb, on_behalf=on_behalf, **begun)
         else:
             if behalf.fault is not None:
                 raise Invalid(*behalf.fault)

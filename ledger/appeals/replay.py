@@ -35,6 +35,7 @@ from ..trail.check import (
 from ..trail.models import ERASED, Entry, Serial
 from ..trail.replay import Rows, apply_body, sets
 from . import unit_sight
+from .instructions import Instruction, InstructionUnit
 from .models import Appeal, Assignment, Attachment, Deadline, ExternalOrder, Request
 from .outside_parts import Conference, ConferencePoint, OutsideRecord
 from .parts import Copy
@@ -52,6 +53,8 @@ TRAILED: list[type[Trailed]] = [
     OutsideRecord,
     Conference,
     ConferencePoint,
+    Instruction,
+    InstructionUnit,
 ]
 
 TITLES = {
@@ -65,6 +68,8 @@ TITLES = {
     "outside_record": "对外联系记录",
     "conference": "会商",
     "conference_point": "议定事项",
+    "instruction": "批示",
+    "instruction_unit": "被批示单位",
 }
 
 

@@ -138,6 +138,13 @@ def persons_who_may(verb: str, facts: Facts, at: datetime) -> list[tuple[str, st
     return found
 
 
+def managers_over(region_code: str, at: datetime) -> list[Actor]:
+    """Everybody who is a manager over that region."""
+    day, roles = at.astimezone(SHANGHAI).date(), ("manager",)
+    held = directory().keep(("holders", roles, day), lambda: _holders(roles, day, at))
+    return [one for one in held if any(seat.covers(region_code) for seat in one.seats)]
+
+
 def _holders(roles: tuple[str, ...], day: date, at: datetime) -> list[Actor]:
     """Everybody with one of these posts on `day`, under these posts alone."""
     posts = people.posts_in_force(day)

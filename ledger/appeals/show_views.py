@@ -38,6 +38,7 @@ from . import (
     cells,
     copy_acts,
     holding,
+    instructions,
     lifecycle,
     show_queries,
     sign_acts,
@@ -52,6 +53,7 @@ from .assist_acts import PARTS
 from .attachment_views import Taken
 from .closing import WAYS
 from .confer_forms import POINTS
+from .instructed import told as told_instructions
 from .intake import CORRECTABLE
 from .joined_panel import joined_panel
 from .leaf import Leaf, leaf
@@ -179,6 +181,11 @@ SIZES = {
     "counterpart_phone": "half",
     "reason_code": "",
     "hold_review_on": "half",
+    "source": "half",
+    "dated_on": "half",
+    "leader_id": "half",
+    "leader_name": "half",
+    "reply_by": "half",
     "until": "half",
     "contact_name": "half",
     "phone": "half",
@@ -357,6 +364,7 @@ def article(
         "coordination": beyond.coordination(appeal),
         "held": beyond.held(appeal, book),
         "raised_by": beyond.raised_by(appeal),
+        "instructions": told_instructions(appeal) if appeal.readable else (),
         "trail": _hole("trail") if said_later else _drawn_trail(appeal, actor, book),
         "masters": around.masters,
         "merged": around.merged,
@@ -868,7 +876,8 @@ def _drawn_trail(appeal: Leaf, actor: Actor, book: Catalogue) -> Drawn:
         )
         return Drawn(html), True
 
-    return appeal.keep("trails", (oldest_first, unread, directory().mark, book.mark), draw)
+    key = (oldest_first, unread, directory().mark, book.mark, appeal.withheld)
+    return appeal.keep("trails", key, draw)
 
 
 def trail(appeal: Leaf, book: Catalogue, unread: frozenset[int]) -> list[story.Line]:
@@ -882,8 +891,14 @@ def trail(appeal: Leaf, book: Catalogue, unread: frozenset[int]) -> list[story.L
         knows_identity=appeal.knows,
         unit_name=lambda unit_id: units.get(unit_id, ""),
         unread=unread,
+        withheld=appeal.withheld,
     )
-    return story.tell((_ink(entry, texts, appeal.knows) for entry, texts in appeal.entries), reader)
+    entries = (
+        # Of what he may not read not even a text is opened.
+        _ink(entry, () if entry.seq in appeal.withheld else texts, appeal.knows)
+        for entry, texts in appeal.entries
+    )
+    return story.tell(entries, reader)
 
 
 def _ink(entry: Any, texts: Sequence[Any], knows: bool) -> story.Ink:
@@ -914,6 +929,8 @@ def _text(kept: Any, knows: bool) -> story.Text:
         return story.Text(kept.body or "")
     # Not even deciphered for whoever may not know, nor where it is never told.
     place: str = kept.place
+    if place.startswith(instructions.PLACES):
+        return story.Text(keyring().decrypt(kept.sealed, f"entry_text.{place}"))
     told = knows or place.startswith("assignment.")
     if not told or place.rpartition(".")[2] in story.NEVER_TOLD:
         return story.Text("", personal=True)

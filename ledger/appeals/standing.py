@@ -187,6 +187,8 @@ class Standing(Generic[A, D]):
         asked_below: Any
         copied: Any
         external_orders: Any
+        instructed: Any
+        instruction_units: Any
 
     def _liaisons(self, day: date) -> Iterable[int]:
         """Who looks after its firm."""
@@ -297,6 +299,7 @@ class Standing(Generic[A, D]):
             coordination_asked=self.coordination_asked,
             outside_count=self.outside_count,
             points_open=self.points_open,
+            addressees=self.addressees,
         )
 
     def _held(self, given: A, at: datetime) -> Held:
@@ -307,6 +310,13 @@ class Standing(Generic[A, D]):
             parent_unit_id=None if above is None else above.unit_id,
             asks=self.asks_of(given),
         )
+
+    @property
+    def addressees(self) -> frozenset[int]:
+        """Units that an order or an instruction was put to: they owe, or gave, a reply."""
+        if not self.instructed:
+            return frozenset()
+        return frozenset(one.unit_id for one in self.instruction_units)
 
     def turning(self, at: datetime) -> tuple[Any, ...]:
         """What `facts` says beyond what a version of the appeal, the units and the catalogue do."""

@@ -169,6 +169,13 @@ CHILDREN = frozenset(
 MASTERS = {"join": "主件", "follow": "主件"}
 """What the appeal that an entry names is to this one; else it was merged into it."""
 
+INSTRUCTED: dict[tuple[str, str], str] = {
+    ("instruction", "leader_name"): "批示领导",
+    ("instruction", "words"): "批示内容",
+    ("instruction_unit", "words"): "批示办理情况",
+}
+"""By table and column."""
+
 REASONS = {
     "decline": "decline",
     "send_back": "send_back",
@@ -251,11 +258,15 @@ class Line(NamedTuple):
     told: tuple[Told, ...] = ()
     more: tuple[Told, ...] = ()
     """What is folded away: the registration's own words, which the page shows above."""
+    withheld: bool = False
+    """Nothing of it is told but its number."""
 
     @property
     def sentence(self) -> str:
         """For whoever finds that something changed: 2026-11-20 09:30 周交办（专班办公室·交办员）
         受理，状态变为“待交办”。"""
+        if self.withheld:
+            return f"第{self.seq}号记录：{WITHHELD}。"
         post = f"（{self.post}）" if self.post else ""
         moved = f"，状态变为“{self.to_label}”" if self.to_label else ""
         said = "；".join(
@@ -280,6 +291,8 @@ class Reader:
     unit_name: Callable[[int], str] = str
     unread: frozenset[int] = frozenset()
     """Assignments whose answers he may not read before they are signed."""
+    withheld: frozenset[int] = frozenset()
+    """Numbers of entries of which the reader sees no more."""
 
     @cached_property
     def called(self) -> dict[str, str]:
@@ -297,6 +310,10 @@ def tell(entries: Iterable[Ink], reader: Reader) -> list[Line]:
     lines: list[Line] = []
     drafts: dict[int | None, tuple[int, Line]] = {}
     for ink in entries:
+        if ink.seq in reader.withheld:
+            # What it set is its own alone: no later entry is told by it.
+            lines.append(_untold(ink))
+            continue
         # Only acceptance tells what it changed from what it left as it was.
         before = dict(rows.get("appeal", {}).get("", {})) if ink.verb == "accept" else {}
         body = read(ink.form, ink.payload)
@@ -317,6 +334,14 @@ def tell(entries: Iterable[Ink], reader: Reader) -> list[Line]:
 
 def _kept_back(line: Line) -> Line:
     return line._replace(told=(Told("内容", UNSIGNED, quiet=True),), more=())
+
+
+def _untold(ink: Ink) -> Line:
+    nobody = Line(
+        seq=ink.seq, at=ink.at, happened_at=None, verb="", label=WITHHELD, who="", post="",
+        from_label="", to_label="", round=ink.round, on_behalf="", by_system=False,
+    )  # fmt: skip
+    return nobody._replace(withheld=True)
 
 
 class _Teller:
@@ -374,6 +399,8 @@ class _Teller:
         verb = self.ink.verb
         if self.ink.on_behalf and verb in BY_OFFICE:
             return BY_OFFICE[verb]
+        if verb == "reply" and "instruction" in self.data:
+            return "回复批示"
         if verb == "answer" and self._assignment("part") == "assist":
             return "协办反馈"
         if verb == "answer" and self._assignment("part") == "child":
@@ -447,6 +474,10 @@ class _Teller:
         if (told := beyond_story.TOLD.get(verb)) is not None:
             for label, words in told(data, self.set, self.rows, ink_texts(self.ink)):
                 self._say(label, words)
+        if verb == "instruct":
+            self._instruction()
+        if verb == "reply" and (seq := data.get("instruction")):
+            self._say("回复", f"第{seq}号记录的批示")
         if verb == "set_due":
             self._say("协办单位", str(data.get("unit", "")))
         extended = verb in ("rule_extension", "rule_child_extension") and data.get("granted")
@@ -522,6 +553,12 @@ class _Teller:
         self._say("申请延至", shown_end(until) if until else "")
         self._say("已向企业说明", "是" if row.get("firm_told") else "")
         self._say("审批人", "由领导审批" if row.get("by_manager") else "")
+
+    def _instruction(self) -> None:
+        row = _row(self.set, "instruction")
+        self._say("批示日期", str(row.get("dated_on") or ""))
+        self._say("办理单位", "、".join(self.data.get("units", ())))
+        self._say("反馈期限", str(row.get("reply_by") or ""))
 
     def _data(self) -> None:
         data, verb = self.data, self.ink.verb
@@ -707,6 +744,8 @@ class _Teller:
     def _label(self, place: str, column: str) -> str:
         if "." not in place:
             return NOTES.get((self.ink.verb, place)) or WORDS.get(place, "说明")
+        if label := INSTRUCTED.get((place.partition(".")[0], column)):
+            return label
         if place.startswith("request."):
             column = NOTES.get((self.ink.verb, column)) or column
             return self.fields.get(column, column)

@@ -24,15 +24,8 @@ from ..people.directory import directory
 from ..trail.models import Entry
 from . import unit_sight
 from .filters import UNIT_VIEWS, Filters
-from .lifecycle import (
-    BY_CODE,
-    BY_MANAGER,
-    EXTENSION,
-    FIRST_KEY,
-    HOLD,
-    OPEN_ASSIGNMENT,
-    RETURN,
-)
+from .instructions import OFFICE_READERS, UNIT_READERS, InstructionUnit
+from .lifecycle import BY_CODE, BY_MANAGER, EXTENSION, FIRST_KEY, HOLD, OPEN_ASSIGNMENT, RETURN
 from .models import Appeal, Assignment
 from .parts import Request, UnitSight
 from .sight import sight_of
@@ -207,6 +200,34 @@ def _duty(_filters: Filters, _actor: Actor, _at: datetime) -> Condition:
         Appeal.is_open.is_(True),
         Appeal.urgency == "critical",
         Appeal.state.in_(("registered", "accepted")),
+    )
+
+
+# -- instructions ------------------------------------------------------------------------------
+
+
+def _instructed(_filters: Filters, _actor: Actor, _at: datetime) -> Condition:
+    return Appeal.instructed.is_(True)
+
+
+def _to_reply(filters: Filters, actor: Actor, _at: datetime) -> Condition:
+    """Put to a unit of his own, which has not reported: nobody else is told to which it was put."""
+    mine = {seat.unit_id for seat in actor.seats_as(*UNIT_READERS)}
+    if filters.unit_id:
+        mine &= {filters.unit_id}
+    return Appeal.id.in_(
+        select(InstructionUnit.appeal_id).where(
+            InstructionUnit.replied_at.is_(None), InstructionUnit.unit_id.in_(sorted(mine))
+        )
+    )
+
+
+def _replies_due(_filters: Filters, actor: Actor, _at: datetime) -> Condition:
+    """Of the appeals of an office of his: some unit has not reported."""
+    own = sorted({seat.unit_id for seat in actor.seats_as(*OFFICE_READERS)})
+    waiting = select(InstructionUnit.appeal_id).where(InstructionUnit.replied_at.is_(None))
+    return and_(
+        Appeal.instructed.is_(True), Appeal.office_id.in_(own), Appeal.id.in_(waiting)
     )
 
 
@@ -417,4 +438,7 @@ _TURNS: dict[str, Callable[[Filters, Actor, datetime], Condition]] = {
     "to_close": _to_close,
     "others_close": _others_close,
     "to_uphold": _to_uphold,
+    "instructed": _instructed,
+    "to_reply": _to_reply,
+    "replies_due": _replies_due,
 }

@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     from .acts import Drawing
 
 
-def offer_units(form: Any, drawing: Drawing) -> None:
+def units_named(drawing: Drawing) -> dict[str, list[tuple[str, str]]]:
     region = directory().units[drawing.appeal.office_id].region_code
-    offered = offered_to(region, drawing.at)
+    return offered_to(region, drawing.at)
+
+
+def offer_units(form: Any, drawing: Drawing) -> None:
+    offered = units_named(drawing)
     for name in ("unit_id", "assist_ids"):
         if name in form:
             form[name].choices = offered

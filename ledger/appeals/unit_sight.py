@@ -1,8 +1,8 @@
 """What each unit may see, kept with the keys of its lists (parts.UnitSight).
 
-Written in the commit that changes the appeal, and equal to what the assignments say: `verify`
-compares the two. Units stand for themselves alone: whoever sees a unit sees those below it too,
-and where a unit stands may change.
+Written in the commit that changes the appeal, and equal to what the assignments and instructions
+say: `verify` compares the two. Units stand for themselves alone: whoever sees a unit sees those
+below it too, and where a unit stands may change.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 
 from ..db import db, is_sqlite, writing
+from .instructions import InstructionUnit
 from .lifecycle import OPEN_ASSIGNMENT
 from .parts import Assignment, Copy, Deadline, UnitSight
 
@@ -71,7 +72,7 @@ def is_due(appeal: AppealRecord) -> bool:
     return (
         any(
             state.attrs[name].history.has_changes()
-            for name in (*_COPIED, "assignments", "master_id")
+            for name in (*_COPIED, "assignments", "master_id", "instruction_units")
         )
         or any(
             inspect(given).attrs[name].history.has_changes()
@@ -133,6 +134,8 @@ def put(appeal: AppealRecord) -> None:
                 duties.setdefault(copy.unit_id, 0)
     for shared in appeal.shared if appeal.is_joined else ():
         duties.setdefault(shared.unit_id, 0)
+    for named in appeal.instruction_units if appeal.instructed else ():
+        duties.setdefault(named.unit_id, 0)
     if duties:
         copied = {name: getattr(appeal, name) for name in _COPIED}
         rows = [
@@ -200,12 +203,35 @@ def _over(found: Any = None) -> Any:
 
 
 def told(*which: ColumnElement[bool]) -> Select[Any]:
-    """What assignments and copies say of appeals like these, in the columns that are kept."""
+    """What assignments, copies and instructions say of appeals like these, in the columns that are
+    kept."""
     # One that joined may also be copied to a unit of its master: both say the same of it.
-    read_only = union(_copied(*which), _shared(*which)).subquery()
+    read_only = union(_copied(*which), _shared(*which), _named(*which)).subquery()
     found = union_all(_handed(*which), select(*read_only.c)).subquery()
     # A condition, so that SQLite does not take ON CONFLICT for a join's ON.
     return select(*(found.c[name] for name in KEPT)).where(found.c.unit_id.is_not(None))
+
+
+def _named(*which: ColumnElement[bool]) -> Select[Any]:
+    """Of units that an instruction was put to and no assignment."""
+    from .models import Appeal
+
+    handed = select(literal(1)).where(
+        Assignment.appeal_id == InstructionUnit.appeal_id,
+        Assignment.unit_id + 0 == InstructionUnit.unit_id,
+    )
+    return (
+        select(
+            InstructionUnit.unit_id,
+            Appeal.id.label("appeal_id"),
+            *(getattr(Appeal, name) for name in _COPIED),
+            literal(0).label("duty"),
+            cast(null(), UnitSight.owes_report_at.type).label("owes_report_at"),
+        )
+        .join(Appeal, Appeal.id == InstructionUnit.appeal_id)
+        .where(~handed.exists(), *which)
+        .distinct()
+    )
 
 
 def _copied(*which: ColumnElement[bool]) -> Select[Any]:
@@ -332,8 +358,12 @@ def rebuild(batch: int = BATCH) -> None:
             Copy.unit_id + 0 == UnitSight.unit_id,
             Copy.ended_at.is_(None),
         )
+        named = select(InstructionUnit.id).where(
+            InstructionUnit.appeal_id == UnitSight.appeal_id,
+            InstructionUnit.unit_id + 0 == UnitSight.unit_id,
+        )
         db.session.execute(
-            delete(UnitSight).where(~given.exists(), ~copied.exists()),
+            delete(UnitSight).where(~given.exists(), ~copied.exists(), ~named.exists()),
             execution_options={"synchronize_session": False},
         )
         db.session.commit()

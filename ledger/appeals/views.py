@@ -11,6 +11,7 @@ def init_app(app: Flask) -> None:
         act_views,
         call_round_views,
         desk_views,
+        instruction_views,
         joined_views,
         list_views,
         many_views,
@@ -21,7 +22,8 @@ def init_app(app: Flask) -> None:
     from .nav import init_nav
     from .pages import blueprint, desk
 
-    _ = (act_views, desk_views, list_views, register_views, show_views)  # hang their routes
+    # These hang their routes.
+    _ = (act_views, desk_views, instruction_views, list_views, register_views, show_views)
     _ = (call_round_views, joined_views, many_views)
     recompute_views.init_recompute(app)
     app.register_blueprint(blueprint)

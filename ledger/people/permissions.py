@@ -41,6 +41,8 @@ TABLE: Final[dict[str, dict[str, str]]] = {
     "grant_posts": {"security_admin": EVERYWHERE},
     "keep_clocks": {"system_admin": EVERYWHERE},
     "read_log": {"auditor": EVERYWHERE},
+    "see_deliveries": {"system_admin": EVERYWHERE},
+    "export_messages": {"coordinator": REGION},
 }
 
 GUARDED: Final = ADMINISTRATORS | OFFICE | {"manager", "supervisor"}

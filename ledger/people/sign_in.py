@@ -37,8 +37,9 @@ from .models import Person, Post, SignInAttempt
 OPEN: Final = ("people.sign_in", "healthz", "readyz", "static")
 """The only endpoints that answer to somebody who has not signed in."""
 
-BEFORE_FIRST_CHANGE: Final = ("people.password", "people.sign_out", *OPEN)
-"""What is within reach while the one-time password has not been replaced."""
+BEFORE_FIRST_CHANGE: Final = ("people.password", "people.sign_out", "notices.count", *OPEN)
+"""What is within reach while the one-time password has not been replaced. The head of the page asks
+for the bell's number by itself: sent on to the page it stands on, it would ask for ever."""
 
 AFTER: Final = "/desk"
 
