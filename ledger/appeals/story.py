@@ -23,7 +23,7 @@ from ..trail.replay import Rows, apply_body, read
 from .lifecycle import BY_CODE, STATES
 
 WITHHELD = "按规定不予显示"
-UNSIGNED = "承办单位负责人审签前不予显示"
+UNSIGNED = "未经承办单位负责人审签，不予显示"
 
 WITHDRAWALS: dict[str, str] = {"appellant": "诉求人撤回", "void": "登记作废"}
 

@@ -64,7 +64,7 @@ def test_an_answer_is_returned_mended_signed_and_then_read_by_all(cast: Cast) ->
         assert "待审签" in html, who
         for words in (*DRAFT.values(), "现场照片"):
             assert (words in html) == reads or words == "resolved", (who, words)
-        assert ("审签前不予显示" in html) != reads
+        assert ("未经承办单位负责人审签" in html) != reads
         got = cast.client(who).get(f"/appeals/{number}/attachments/{file}")
         assert got.status_code == (200 if reads else 404), who
     assert "可以审签的：钱局长" in page(cast, "chen", number)
