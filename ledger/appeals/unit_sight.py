@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Select, and_, case, delete, except_, func, inspect, select
+from sqlalchemy import Connection, Select, and_, case, delete, except_, func, inspect, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..db import db, is_sqlite, writing
@@ -53,7 +53,7 @@ def is_due(appeal: AppealRecord) -> bool:
         or any(
             inspect(given).attrs[name].history.has_changes()
             for given in appeal.assignments
-            for name in ("state", "sent_back_at")
+            for name in ("state", "sent_back_at", "signing_note")
         )
         or is_moved(appeal)
     )
@@ -97,7 +97,8 @@ def _duty(given: Assignment) -> int:
         return SIGN
     if given.state not in HANDLED:
         return 0
-    duty = HAND if given.sent_back_at is None else HAND + AGAIN
+    is_back = given.sent_back_at is not None or given.signing_note is not None
+    duty = HAND + AGAIN if is_back else HAND
     return duty + SIGN_OFF if given.state == "signing" else duty
 
 
@@ -124,6 +125,7 @@ def told() -> Select[Any]:
 
     active = Appeal.state.in_(ACTIVE)
     handled = and_(active, Assignment.state.in_(HANDLED))
+    back = or_(Assignment.sent_back_at.is_not(None), Assignment.signing_note.is_not(None))
 
     def any_of(which: Any, duty: int) -> Any:
         return func.max(case((which, duty), else_=0))
@@ -136,7 +138,7 @@ def told() -> Select[Any]:
             (
                 any_of(and_(active, Assignment.state == "offered"), SIGN)
                 + any_of(handled, HAND)
-                + any_of(and_(handled, Assignment.sent_back_at.is_not(None)), AGAIN)
+                + any_of(and_(handled, back), AGAIN)
                 + any_of(and_(active, Assignment.state == "signing"), SIGN_OFF)
             ).label("duty"),
         )

@@ -165,9 +165,7 @@ def _preview(form: Any) -> list[Line]:
     ]
     calendar = load_calendar()
     before = with_hours(calendar, region, others)
-    after = with_hours(
-        calendar, region, [*others, HoursVersion(region, form.since, form.hours())]
-    )
+    after = with_hours(calendar, region, [*others, HoursVersion(region, form.since, form.hours())])
     return compare(form.sample_at.data, (rules, before), (rules, after))
 
 

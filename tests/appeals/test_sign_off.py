@@ -90,6 +90,8 @@ def test_an_answer_is_returned_mended_signed_and_then_read_by_all(cast: Cast) ->
     returned = {"decision": "returned", "words": "请补充书面确认"}
     assert post(cast, "qian", number, "sign-off", **returned).status_code == 303
     assert states(cast, number) == ("assigned", "taken")
+    back = f"?view=sent_back&unit_id={cast.units['bureau']}"
+    assert shown(page(cast, "chen", back)) == [number]
     form = page(cast, "chen", number, "/answer")
     assert DRAFT["account"] in form and "请补充书面确认" in form
     for words in (*DRAFT.values(), "请补充书面确认"):
