@@ -67,8 +67,9 @@ RETURN, EXTENSION, BY_MANAGER = 1, 2, 4
 """What a unit has asked for and nobody has ruled on: a sum of these. BY_MANAGER: the extension is
 so long that a manager rules on it."""
 
-SIGNING = 8
-"""Beside these: the lead's answer waits for the head of its unit to sign it."""
+SIGNING = 16
+"""Beside these, and whatever else may be asked: the lead's answer waits for the head of its unit
+to sign it."""
 
 
 def label(
