@@ -199,8 +199,8 @@ def attachment(number: str, attachment_id: int) -> Response:
     actor = current_actor()
     appeal = find(number, actor, now())
     found = next((a for a in appeal.attachments if a.id == attachment_id), None) if appeal else None
-    if found is not None and found.draft_of_id in signing.unread(appeal, actor):
-        found = None
+    if found is not None and found.draft_of_id is not None:
+        found = None if found.draft_of_id in signing.unread(appeal, actor) else found
     if appeal is None or found is None or found.entry_seq in withheld(appeal, actor):
         raise NotFound
     response = download_response(found)

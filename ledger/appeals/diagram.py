@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 
-from .lifecycle import OPEN, PATH, STATES, VERBS
+from .lifecycle import OPEN, PATH, STATES, VERBS, Verb
 
 WIDTH, HEIGHT, GAP = 112, 40, 66
 LANE = 22
@@ -18,7 +18,8 @@ MARGIN = 20
 INK, SOFT, ACCENT, PAPER = "#1d2429", "#566068", "#17506b", "#ffffff"
 
 MAIN = tuple(state for state, _ in PATH)
-BELOW = tuple(state for state in STATES if state not in MAIN)
+
+Verbs = tuple[Verb, ...]
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,11 @@ class Bus:
         return max(ends) - min(ends)
 
 
-def moves() -> list[tuple[str, str, str]]:
+def moves(verbs: Verbs = VERBS) -> list[tuple[str, str, str]]:
     """(from, to, verb's label) for every change of state. A verb that goes back to a lead goes to
     待交办 where there is none: that second way is told in words, not drawn."""
     found = []
-    for verb in VERBS:
+    for verb in verbs:
         targets = [t for t in verb.to if t != "same"]
         if "assigned" in targets and verb.frm:
             targets = [t for t in targets if t != "accepted"] if "held" not in verb.frm else targets
@@ -48,20 +49,26 @@ def moves() -> list[tuple[str, str, str]]:
     return found
 
 
-def forward() -> dict[tuple[str, str], list[str]]:
+def states(verbs: Verbs = VERBS) -> list[str]:
+    """Those of the straight way, and what else these verbs lead to."""
+    reached = {to for _, to, _ in moves(verbs)}
+    return [state for state in STATES if state in MAIN or state in reached]
+
+
+def forward(verbs: Verbs = VERBS) -> dict[tuple[str, str], list[str]]:
     """The steps of the straight way and the verbs that take them."""
     steps = dict.fromkeys(pairwise(MAIN))
     return {
-        step: list(dict.fromkeys(label for frm, to, label in moves() if (frm, to) == step))
+        step: list(dict.fromkeys(label for frm, to, label in moves(verbs) if (frm, to) == step))
         for step in steps
     }
 
 
-def buses() -> tuple[list[Bus], list[Bus], dict[str, list[str]]]:
+def buses(verbs: Verbs = VERBS) -> tuple[list[Bus], list[Bus], dict[str, list[str]]]:
     """Lanes above, lanes below, and for ends that every open state leads to: the verbs."""
-    straight = set(forward())
+    straight = set(forward(verbs))
     everywhere: dict[str, list[str]] = {}
-    for verb in VERBS:
+    for verb in verbs:
         if verb.frm == OPEN:
             for to in verb.to:
                 if to != "same":
@@ -69,7 +76,7 @@ def buses() -> tuple[list[Bus], list[Bus], dict[str, list[str]]]:
     upper: dict[tuple[str, str], list[str]] = {}
     down: dict[tuple[str, str], list[str]] = {}
     out: dict[tuple[str, str], list[str]] = {}
-    for frm, to, label in moves():
+    for frm, to, label in moves(verbs):
         if (frm, to) in straight or label in everywhere.get(to, ()):
             continue
         if frm in MAIN and to in MAIN:
@@ -98,14 +105,17 @@ def _merged(found: list[tuple[str, tuple[str, ...], tuple[str, ...]]]) -> list[B
 class Drawing:
     """One SVG, put together."""
 
-    def __init__(self) -> None:
+    def __init__(self, verbs: Verbs) -> None:
+        self.verbs = verbs
+        self.states = states(verbs)
         self.columns: dict[str, float] = {
             state: MARGIN + i * (WIDTH + GAP) for i, state in enumerate(MAIN)
         }
-        step = (len(MAIN) - 1) * (WIDTH + GAP) / max(len(BELOW) - 1, 1)
-        order = sorted(BELOW, key=self._leaning)
+        below = [state for state in self.states if state not in MAIN]
+        step = (len(MAIN) - 1) * (WIDTH + GAP) / max(len(below) - 1, 1)
+        order = sorted(below, key=self._leaning)
         self.columns |= {state: MARGIN + i * step for i, state in enumerate(order)}
-        self.above, self.below, self.everywhere = buses()
+        self.above, self.below, self.everywhere = buses(verbs)
         self.above.sort(key=lambda b: b.span(self.columns))
         self.below.sort(key=lambda b: b.span(self.columns))
         self.top = MARGIN + LANE * len(self.above) + 14
@@ -114,12 +124,11 @@ class Drawing:
         self.used: dict[tuple[str, str], int] = {}
         self.parts: list[str] = []
 
-    @staticmethod
-    def _leaning(state: str) -> float:
+    def _leaning(self, state: str) -> float:
         """Where along the straight way its neighbours lie."""
         near = [
             MAIN.index(other)
-            for frm, to, _ in moves()
+            for frm, to, _ in moves(self.verbs)
             for own, other in ((frm, to), (to, frm))
             if own == state and other in MAIN
         ]
@@ -134,7 +143,7 @@ class Drawing:
         for number, bus in enumerate(self.below):
             self._draw(bus, "down", self.top + HEIGHT + 26 + LANE * number)
         self._draw_forward()
-        for state in STATES:
+        for state in self.states:
             self._draw_state(state)
         for state, verbs in self.everywhere.items():
             x, y = self.columns[state] + WIDTH - 22, self.bottom
@@ -172,7 +181,7 @@ class Drawing:
         return self.columns[state] + room * self.used[key] / (self.ports[key] + 1)
 
     def _edge(self, state: str, side: str) -> float:
-        if state in BELOW:
+        if state not in MAIN:
             return self.bottom
         return self.top if side == "up" else self.top + HEIGHT
 
@@ -189,7 +198,7 @@ class Drawing:
 
     def _draw_forward(self) -> None:
         y = self.top + HEIGHT / 2
-        for (frm, to), labels in forward().items():
+        for (frm, to), labels in forward(self.verbs).items():
             start, end = self.columns[frm] + WIDTH, self.columns[to]
             self._line(start, y, end, y, arrow=True, color=ACCENT, weight=2)
             for row, label in enumerate(reversed(labels)):
@@ -228,6 +237,6 @@ class Drawing:
         )
 
 
-def draw() -> str:
+def draw(verbs: Verbs = VERBS) -> str:
     """The drawing as an SVG document."""
-    return Drawing().svg()
+    return Drawing(verbs).svg()

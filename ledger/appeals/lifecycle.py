@@ -70,8 +70,9 @@ RETURN, EXTENSION, BY_MANAGER = 1, 2, 4
 """What a unit has asked for and nobody has ruled on: a sum of these. BY_MANAGER: the extension is
 so long that a manager rules on it."""
 
-SIGNING, HOLD = 8, 16
-"""Beside these: the lead's answer waits for the head of its unit to sign it."""
+HOLD, SIGNING = 8, 16
+"""Beside these: a unit asks for 挂账; the lead's answer waits for the head of its unit to sign
+it."""
 
 
 def label(
@@ -314,25 +315,25 @@ VERBS: tuple[Verb, ...] = (
          assignment=OPEN_ASSIGNMENT, part="child"),
     Verb("rule_child_return", "下级退单裁定", _states("assigned", "accepted"), SAME, PARENTS,
          "同意退单（可另行转办）或不同意退单（请继续办理），本单位本轮只能申请一次",
-         assignment=_states("contested"), part="child", limit="申请当日裁定"),
+         assignment=_states("contested"), part="child", limit="自申请起算"),
     Verb("rule_child_extension", "下级延期审批", _states("assigned", "accepted"), SAME, PARENTS,
          "同意（不得晚于转办单位的时限）或不同意", assignment=_states("offered", "taken"),
-         part="child", limit="申请次日起1个工作日内审批"),
+         part="child", limit="自申请起算"),
     Verb("copy", "抄送", OPEN, SAME, COORDINATOR, "抄送哪些单位、领导；只供查阅，不承担办理"),
     Verb("uncopy", "取消抄送", ANY, SAME, COORDINATOR, "取消哪些抄送和理由"),
     Verb("ask_return", "退单申请", _states("assigned"), SAME, BY_UNIT, "退单理由和依据",
-         assignment=_states("offered", "taken"), limit="自交办起1个工作日内，特急30分钟内"),
+         assignment=_states("offered", "taken"), limit="退单时限，自交办起算，不因签收而改变"),
     Verb("rule_return", "退单裁定", _states("assigned", "accepted"), ("same", "accepted"),
          COORDINATOR,
          "同意退单（改派）并写明新的主办单位，或不同意退单（请继续办理）；同一诉求本轮再次退单的，"
-         "会商研究后裁定", limit="申请当日裁定"),
+         "会商研究后裁定", limit="自申请起算"),
     Verb("ask_extension", "延期申请", _states("assigned"), SAME, BY_UNIT,
          "新的办结时间、理由、已向企业说明；特急不得延期",
-         assignment=_states("offered", "taken"), limit="到期前1个工作日提出"),
+         assignment=_states("offered", "taken"), limit="办结时限到期前提出"),
     Verb("rule_extension", "延期审批", _states("assigned", "accepted"), SAME,
          (*COORDINATOR, _who("manager", "jurisdiction")),
-         "同意（可另定不晚于所申请的时间）或不同意；超过5日的由领导审批",
-         limit="申请次日起1个工作日内审批"),
+         "同意（可另定不晚于所申请的时间）或不同意；时间较长的由领导审批",
+         limit="自申请起算"),
     Verb("ask_hold", "申请挂账", _states("assigned"), SAME, HANDLERS, "理由、建议的复核日期",
          assignment=_states("offered", "taken")),
     Verb("rule_hold", "挂账审批", _states("assigned", "accepted"), ("held", "same"), COORDINATOR,

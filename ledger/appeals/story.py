@@ -26,7 +26,7 @@ from .lifecycle import BY_CODE, STATES
 from .lifecycle import ON_BEHALF as BY_OFFICE
 
 WITHHELD = "按规定不予显示"
-UNSIGNED = "承办单位负责人审签前不予显示"
+UNSIGNED = "未经承办单位负责人审签，不予显示"
 
 WITHDRAWALS: dict[str, str] = {"appellant": "诉求人撤回", "void": "登记作废"}
 

@@ -35,7 +35,7 @@ Condition = ColumnElement[bool]
 LONG_AGO = datetime(1990, 1, 1, tzinfo=UTC)
 """Compared with instead of IS NOT NULL, which SQLite does not look up in an index."""
 
-_SUMS = range(1, HOLD * 2)
+_SUMS = range(1, SIGNING * 2)
 MANAGER_RULES = tuple(n for n in _SUMS if n & EXTENSION and n & BY_MANAGER)
 OFFICE_RULES = tuple(
     n

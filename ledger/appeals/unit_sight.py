@@ -77,7 +77,7 @@ def is_due(appeal: AppealRecord) -> bool:
         or any(
             inspect(given).attrs[name].history.has_changes()
             for given in appeal.assignments
-            for name in ("state", "sent_back_at")
+            for name in ("state", "sent_back_at", "signing_note")
         )
         or any(
             clock.stage == "report"
@@ -181,7 +181,8 @@ def _duty(given: Assignment) -> int:
         return SIGN
     if given.state not in HANDLED:
         return 0
-    duty = HAND if given.sent_back_at is None else HAND + AGAIN
+    is_back = given.sent_back_at is not None or given.signing_note is not None
+    duty = HAND + AGAIN if is_back else HAND
     return duty + SIGN_OFF if given.state == "signing" else duty
 
 
@@ -260,6 +261,7 @@ def _handed(*which: ColumnElement[bool]) -> Select[Any]:
 
     active = Appeal.state.in_(ACTIVE)
     handled = and_(active, Assignment.state.in_(HANDLED))
+    back = or_(Assignment.sent_back_at.is_not(None), Assignment.signing_note.is_not(None))
 
     def any_of(which: Any, duty: int) -> Any:
         return func.max(case((which, duty), else_=0))
@@ -272,7 +274,7 @@ def _handed(*which: ColumnElement[bool]) -> Select[Any]:
             (
                 any_of(and_(active, Assignment.state == "offered"), SIGN)
                 + any_of(handled, HAND)
-                + any_of(and_(handled, Assignment.sent_back_at.is_not(None)), AGAIN)
+                + any_of(and_(handled, back), AGAIN)
                 + any_of(and_(active, Assignment.state == "signing"), SIGN_OFF)
             ).label("duty"),
             func.min(case((active, Deadline.due_at))).label("owes_report_at"),

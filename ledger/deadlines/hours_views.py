@@ -152,9 +152,10 @@ def _fits(form: Any, rows: Sequence[HoursVersion], row: HoursVersion | None, at:
 
 
 def _preview(form: Any) -> list[Line]:
-    """From the morning of the day on which it takes effect, unless another moment is given."""
+    """From an afternoon on which it is in force, unless another moment is given: two hours later
+    nobody works any more."""
     if form.sample_at.data is None:
-        form.sample_at.data = start_of(form.since).astimezone(SHANGHAI).replace(hour=9)
+        form.sample_at.data = start_of(form.since).astimezone(SHANGHAI).replace(hour=16)
     rules = version_in_force(max(form.sample_at.data, now())).rules
     region = config().region
     others = [
@@ -164,9 +165,7 @@ def _preview(form: Any) -> list[Line]:
     ]
     calendar = load_calendar()
     before = with_hours(calendar, region, others)
-    after = with_hours(
-        calendar, region, [*others, HoursVersion(region, form.since, form.hours())]
-    )
+    after = with_hours(calendar, region, [*others, HoursVersion(region, form.since, form.hours())])
     return compare(form.sample_at.data, (rules, before), (rules, after))
 
 

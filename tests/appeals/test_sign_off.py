@@ -11,6 +11,8 @@ from sqlalchemy import select
 from cast import Cast
 from ledger.appeals.models import Appeal, Attachment
 from ledger.db import db, writing
+from ledger.deadlines.calendar import last_day
+from ledger.deadlines.queries import load_calendar
 from ledger.people.models import Post, Unit
 from ledger.trail.models import Entry
 from ledger_pages import shown
@@ -64,7 +66,7 @@ def test_an_answer_is_returned_mended_signed_and_then_read_by_all(cast: Cast) ->
         assert "待审签" in html, who
         for words in (*DRAFT.values(), "现场照片"):
             assert (words in html) == reads or words == "resolved", (who, words)
-        assert ("审签前不予显示" in html) != reads
+        assert ("未经承办单位负责人审签" in html) != reads
         got = cast.client(who).get(f"/appeals/{number}/attachments/{file}")
         assert got.status_code == (200 if reads else 404), who
     assert "可以审签的：钱局长" in page(cast, "chen", number)
@@ -90,6 +92,8 @@ def test_an_answer_is_returned_mended_signed_and_then_read_by_all(cast: Cast) ->
     returned = {"decision": "returned", "words": "请补充书面确认"}
     assert post(cast, "qian", number, "sign-off", **returned).status_code == 303
     assert states(cast, number) == ("assigned", "taken")
+    back = f"?view=sent_back&unit_id={cast.units['bureau']}"
+    assert shown(page(cast, "chen", back)) == [number]
     form = page(cast, "chen", number, "/answer")
     assert DRAFT["account"] in form and "请补充书面确认" in form
     for words in (*DRAFT.values(), "请补充书面确认"):
@@ -174,11 +178,22 @@ def test_the_head_s_own_answer_is_signed_and_an_assist_s_waits_like_a_lead_s(cas
 def test_who_answers_gives_up_his_return_and_keeps_his_extension(cast: Cast) -> None:
     require(cast, "bureau")
     number = cast.reach("assigned")
+    with cast.app.app_context():
+        due_at = db.session.scalars(select(Appeal.due_at).where(Appeal.number == number)).one()
+        until = load_calendar().add_working_days(last_day(due_at), 2)
+    longer = {"until": until.isoformat(), "reason_code": "several_units", "basis": "需会商",
+              "firm_told": "y"}  # fmt: skip
+    assert post(cast, "chen", number, "ask-extension", **longer).status_code == 303
     asked = {"reason_code": "not_competent", "basis": "三定"}
     assert post(cast, "chen", number, "ask-return", **asked).status_code == 303
     assert post(cast, "chen", number, "answer", **DRAFT).status_code == 303
     assert states(cast, number) == ("assigned", "signing")
-    assert look(cast, number, lambda a: [r.state for r in a.requests]) == ["lapsed"]
+    assert look(cast, number, lambda a: [r.state for r in a.requests]) == ["asked", "lapsed"]
+    assert shown(page(cast, "zhou", "?view=to_rule")) == [number]
+    granted = {"granted": "granted", "until": until.isoformat()}
+    assert post(cast, "zhou", number, "rule-extension", **granted).status_code == 303
+    assert states(cast, number) == ("assigned", "signing")
+    assert look(cast, number, lambda a: last_day(a.due_at)) == until
     assert look(cast, number, lambda a: a.running("rule_return")) == []
     ruled = {"granted": "refused", "ruling": "请继续办理"}
     assert post(cast, "zhou", number, "rule-return", **ruled).status_code == 409

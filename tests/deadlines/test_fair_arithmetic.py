@@ -22,8 +22,9 @@ CALENDAR = Calendar(
 """2027 is not published: the year's end is crossed by a guess."""
 
 moments = st.integers(0, 400 * 1440).map(
-    lambda minutes: datetime(2026, 2, 1, tzinfo=SHANGHAI).astimezone(UTC)
-    + timedelta(minutes=minutes)
+    lambda minutes: (
+        datetime(2026, 2, 1, tzinfo=SHANGHAI).astimezone(UTC) + timedelta(minutes=minutes)
+    )
 )
 spans = st.integers(0, 40 * 1440).map(lambda minutes: timedelta(minutes=minutes))
 DAYS, NATURAL, OFFICE = ["1wd", "7wd", "today", "today@16"], ["30m", "2h", "24h"], ["2wh", "20wh"]
