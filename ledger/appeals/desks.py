@@ -481,9 +481,11 @@ def _unit(asker: Asker, seat: Seat) -> Making:
         ("应报未报", mine.with_(view="owes_report"), "red"),
         ("办理中", in_hand, ""),
     )
-    to_rule = mine.with_(view="rule_below")
-    asker.count(*(filters for _, filters, _ in tiles), to_rule)
+    to_rule, own_due = mine.with_(view="rule_below"), mine.with_(view="own_due")
+    asker.count(*(filters for _, filters, _ in tiles), to_rule, own_due)
     yield
+    if asker.number(own_due):
+        tiles = (*tiles, ("协办、转办将到期", own_due, "yellow"))
     asker.read(to_rule, 5, acts=RULINGS_BELOW)
     first, then = ("sign_for",), ("answer", "progress")
     asker.read(to_sign, 5, acts=first)

@@ -41,11 +41,12 @@ VIEWS = {
     "rule_below": "待裁定（下级退单、延期）",
     "reports_owed": "应报未报",
     "owes_report": "本单位应报未报",
+    "own_due": "本单位协办、转办件临期或超期",
 }
 """Lists of 我的待办, by whose turn it is: some depend on who asks, those of a unit on `unit_id`.
 What each means as SQL stands in turns.py."""
 
-UNIT_VIEWS = frozenset({"to_sign", "at_unit", "in_hand", "sent_back", "owes_report"})
+UNIT_VIEWS = frozenset({"to_sign", "at_unit", "in_hand", "sent_back", "owes_report", "own_due"})
 
 
 @dataclass(frozen=True)

@@ -577,6 +577,8 @@ class _Teller:
     def _label(self, place: str, column: str) -> str:
         if "." not in place:
             return NOTES.get((self.ink.verb, place)) or WORDS.get(place, "说明")
+        if self.ink.verb == "pass_on" and column == "note":
+            return NOTES["pass_on", "note"]
         if place.startswith("request."):
             column = NOTES.get((self.ink.verb, column)) or column
             return self.fields.get(column, column)

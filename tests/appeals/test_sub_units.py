@@ -237,7 +237,7 @@ def test_a_limit_below_never_passes_the_one_above(cast: Cast) -> None:
     assert "不必重复转办" in again.value.reason
     pass_on(cast, number, at, "sun", "crew")
 
-    asked = {"firm_told": True}
+    asked: dict[str, Any] = {"firm_told": True}
     with pytest.raises(Refused) as no_room:
         until = end_of(date(2026, 11, 27))
         do(
@@ -291,7 +291,7 @@ def test_a_limit_below_never_passes_the_one_above(cast: Cast) -> None:
     assert problems(cast) == []
 
 
-ENDS: dict[str, Callable[[Appeal, dict[str, Any], Cast], None]] = {
+ENDS: dict[str, Callable[[Appeal, dict[str, Any], Cast], Any]] = {
     "recall": lambda a, h, c: a.recall("改派", **h),
     "change_lead": lambda a, h, c: a.change_lead(c.unit("police"), "属公安职责", **h),
     "withdraw": lambda a, h, c: a.withdraw("void", "重复登记", **h),
@@ -424,7 +424,7 @@ def test_the_pages_of_those_who_pass_on_and_of_those_below(cast: Cast) -> None:
     assert offered == {"section", "crew", "road"}
     assert "下级的时限不能晚于此" in form
     assert "转办" not in cast.client("zhou").get(f"/appeals/{number}").text.split('id="_acts"')[1]
-    typed = {
+    typed: dict[str, Any] = {
         "sub_unit_ids": [cast.units["section"], cast.units["road"]],
         "words": "请分头核实",
         "rhythm": "daily",
@@ -502,6 +502,7 @@ def test_what_is_not_signed_for_below_counts_as_received_and_holds_pause_it(cast
         ).one()
         assert row.deemed
         received = row.signed_at
+        assert received is not None
         db.session.remove()
     at = received + HOUR
     until = at + timedelta(days=10)
