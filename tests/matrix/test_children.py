@@ -43,7 +43,9 @@ def person(role: str, place: str) -> Actor:
 
 def given(number: int, place: str, part: str, state: str, parent: Held | None = None) -> Held:
     unit_id, path, _, _ = PLACES[place]
-    above: dict[str, Any] = {} if parent is None else {"parent_id": parent.id, "parent_unit_id": parent.unit_id}
+    above: dict[str, Any] = (
+        {} if parent is None else {"parent_id": parent.id, "parent_unit_id": parent.unit_id}
+    )
     return Held(number, unit_id, path, part, state, unit_name=place, **above)
 
 
