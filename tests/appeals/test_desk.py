@@ -43,7 +43,7 @@ def test_every_tile_opens_exactly_its_rows(cast: Cast) -> None:
             assert len(numbers_on(opened)) == int(count), (name, label)
             tiles += 1
     # Three coordinators, five posts in units, the supervisor, the manager.
-    assert tiles == 3 * 8 + 5 * 5 + 5 + 6
+    assert tiles == 3 * 9 + 5 * 6 + 6 + 6
 
 
 def test_lists_promise_only_what_the_table_of_acts_allows(cast: Cast) -> None:
@@ -78,8 +78,9 @@ def test_facts_of_rows_are_the_appeals_own(cast: Cast) -> None:
         assert len(rows) > 10
         for row in rows:
             own = db.session.get_one(Appeal, row.id).facts(at)
-            # But for what a unit can no longer ask for, which no list offers.
-            held = (replace(one, no_return="", no_extension="") for one in own.assignments)
+            # But for what a unit can no longer ask for or pass on, which no list offers.
+            not_offered = {"no_return": "", "no_extension": "", "not_passed_on": ""}
+            held = (replace(one, **not_offered) for one in own.assignments)
             assert facts[row.id] == replace(own, assignments=tuple(held))
 
 
