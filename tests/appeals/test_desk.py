@@ -79,8 +79,10 @@ def test_facts_of_rows_are_the_appeals_own(cast: Cast) -> None:
         for row in rows:
             own = db.session.get_one(Appeal, row.id).facts(at)
             # But for what a unit can no longer ask for or pass on, which no list offers.
-            not_offered = {"no_return": "", "no_extension": "", "not_passed_on": ""}
-            held = (replace(one, **not_offered) for one in own.assignments)
+            held = (
+                replace(one, no_return="", no_extension="", not_passed_on="")
+                for one in own.assignments
+            )
             assert facts[row.id] == replace(own, assignments=tuple(held))
 
 
