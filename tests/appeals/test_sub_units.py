@@ -15,6 +15,7 @@ from ledger.appeals import unit_sight
 from ledger.appeals.filters import Filters
 from ledger.appeals.holding_queries import days_held
 from ledger.appeals.models import Appeal, Assignment
+from ledger.appeals.queries import some
 from ledger.appeals.record import Invalid, Refused
 from ledger.appeals.sweeps import receive_unsigned
 from ledger.db import db, keyring, writing
@@ -150,6 +151,13 @@ def test_passed_on_to_several_down_two_levels_and_answered_back_up(cast: Cast) -
     for unit in ("section", "road", "crew"):
         assert {s for u, s in clocks if u == cast.units[unit]} >= {"contact", "child"}, unit
     assert clocks[cast.units["crew"], "sign"] <= soon
+    assert "下级单位稽查一队尚未反馈" in cast.client("sun").get(f"/appeals/{number}").text
+    for moment, pressing in ((at + 2 * HOUR, set()), (soon - HOUR, {number})):
+        with cast.app.app_context():
+            own = Filters(view="own_due", unit_id=cast.units["crew"])
+            found = {row.number for row in some(cast.actor("gao"), moment, own, 10)}
+            assert found == pressing, "by its own limit, not by the lead's"
+            db.session.remove()
 
     with pytest.raises(Refused) as waits:
         answer(cast, number, at + 2 * HOUR, "chen")
