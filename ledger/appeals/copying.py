@@ -66,23 +66,28 @@ class Copying(Intake):
         if not reason.strip():
             raise Invalid("reason", "请填写取消抄送的理由")
         wanted = set(copy_ids)
-        found = [one for one in self.copies if one.stands and one.id in wanted]
-        if not found or len(found) < len(wanted):
-            raise Invalid("copy_ids", "所选抄送已经取消或不存在，请重新选择")
         with self.act("uncopy", by=by, at=at, seen=seen) as act:
+            found = [one for one in self.copies if one.stands and one.id in wanted]
+            if not found or len(found) < len(wanted):
+                raise Invalid("copy_ids", "所选抄送已经取消或不存在，请重新选择")
             act.data["readers"] = [self._reader_name(one) for one in found]
             act.texts["reason"] = reason
             for one in found:
                 one.ended_at = at
 
-    def _may_copy_along(self, readers: Readers, by: Actor, at: datetime) -> None:
-        """With a hand-off: whoever could do the verb of its own."""
+    def _may_copy_along(
+        self, readers: Readers, given: Sequence[Unit], by: Actor, at: datetime
+    ) -> None:
+        """With a hand-off to these units: whoever could do the verb of its own."""
         if not readers:
             return
         verdict = self.may("copy", by, at)
         if not verdict:
             raise Refused(verdict.status, verdict.reason)
         self._check_readers(readers, at)
+        for unit in readers.units:
+            if unit in given:
+                raise Invalid("reader_ids", f"“{unit.name}”承办本件，不必抄送，请取消选择")
 
     def _copy_to(self, readers: Readers, by: Actor, at: datetime) -> None:
         given = {"copied_at": at, "copied_by_id": by.id}
@@ -98,12 +103,15 @@ class Copying(Intake):
     def _check_readers(self, readers: Readers, at: datetime) -> None:
         units = {one.unit_id for one in self.copies if one.stands}
         leaders = {one.person_id for one in self.copies if one.stands}
+        handling = {one.unit_id for one in self.assignments if one.is_open}
         day = local_day(at)
         for unit in readers.units:
             if not unit.active:
                 raise Invalid("reader_ids", f"“{unit.name}”已停用，请取消选择")
             if unit.id == self.office_id:
                 raise Invalid("reader_ids", "不必抄送给本办公室自身，请取消选择")
+            if unit.id in handling:
+                raise Invalid("reader_ids", f"“{unit.name}”正在办理本件，不必抄送")
             if unit.id in units:
                 raise Invalid("reader_ids", f"已抄送“{unit.name}”，不必重复抄送")
         for leader in readers.leaders:

@@ -505,11 +505,13 @@ def _unit(asker: Asker, seat: Seat) -> Making:
     )
     heads = any(s.unit_id == seat.unit_id for s in asker.actor.seats_as("unit_lead"))
     to_sign_off = mine.with_(view="to_sign_off")
-    to_rule = mine.with_(view="rule_below")
+    to_rule, own_due = mine.with_(view="rule_below"), mine.with_(view="own_due")
     instructed = Filters(view="to_reply", unit_id=seat.unit_id)
-    asker.count(*(filters for _, filters, _ in tiles), to_rule, instructed)
+    asker.count(*(filters for _, filters, _ in tiles), to_rule, own_due, instructed)
     asker.count(*([to_sign_off] if heads else []))
     yield
+    if asker.number(own_due):
+        tiles = (*tiles, ("协办、转办将到期", own_due, "yellow"))
     asker.read(to_rule, 5, acts=RULINGS_BELOW)
     if heads:
         asker.read(to_sign_off, 5, acts=("sign_off",))

@@ -49,12 +49,13 @@ VIEWS = {
     "instructed": "领导批办件",
     "to_reply": "待办批示",
     "replies_due": "批示待落实",
+    "own_due": "本单位协办、转办件临期或超期",
 }
 """Lists of 我的待办, by whose turn it is: some depend on who asks, those of a unit on `unit_id`.
 What each means as SQL stands in turns.py."""
 
 UNIT_VIEWS = frozenset(
-    {"to_sign", "at_unit", "in_hand", "sent_back", "owes_report", "to_sign_off"}
+    {"to_sign", "at_unit", "in_hand", "sent_back", "owes_report", "own_due", "to_sign_off"}
 )
 
 

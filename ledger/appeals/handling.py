@@ -70,7 +70,7 @@ class Handling(Reporting):
         self._check_assists(assists, unit.id)
         self._check_rhythm(rhythm)
         readers = readers or Readers()
-        self._may_copy_along(readers, by, at)
+        self._may_copy_along(readers, [unit, *assists], by, at)
         with self.act("assign", by=by, at=at, happened_at=happened_at, seen=seen) as act:
             self.state = "assigned"
             self.assigned_at = at

@@ -283,6 +283,15 @@ class UnitSight(Base):
             sqlite_where=text("owes_report_at IS NOT NULL"),
             postgresql_where=text("owes_report_at IS NOT NULL"),
         ),
+        Index(
+            "ix_unit_sight_own_warn",
+            "unit_id",
+            "own_warn_at",
+            "due_at",
+            "appeal_id",
+            sqlite_where=text("own_warn_at IS NOT NULL"),
+            postgresql_where=text("own_warn_at IS NOT NULL"),
+        ),
         Index("ix_unit_sight_duty", "unit_id", "duty", "due_at", "appeal_id", "warn_at", "is_open"),
         {"sqlite_with_rowid": False},
     )
@@ -298,6 +307,9 @@ class UnitSight(Base):
     """What the unit has to do with it now: a sum of SIGN, HAND and AGAIN (unit_sight.py)."""
     owes_report_at: Mapped[datetime | None]
     """By when its next report is due; None where none is."""
+    own_warn_at: Mapped[datetime | None]
+    """When the limit of its own answer turns yellow, as an assist or as what was passed on to it;
+    the lead's is the appeal's own."""
 
 
 class Submission(Base):

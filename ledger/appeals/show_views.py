@@ -961,15 +961,17 @@ def _barred(appeal: Leaf, facts: Facts, actor: Actor, at: datetime) -> list[dict
 
 
 def _waiting(appeal: Leaf, facts: Facts, actor: Actor) -> str:
-    """Why the lead, who is ready to, cannot answer yet; '' for everybody else."""
-    lead = appeal.lead
+    """Why a unit that is ready to cannot answer yet, since it waits for others; '' for everybody
+    else."""
     code = "answer"
-    if lead is None or lead.state not in lifecycle.BY_CODE[code].assignment:
-        return ""
-    verdict = lifecycle.may(code, facts, actor, lead.id)
-    if verdict.status != 409:
-        return ""
-    return verdict.reason if appeal.assists or appeal.children_of(lead) else ""
+    above = {given.parent_id for given in appeal.assignments}
+    for given in appeal.assignments:
+        waits = given.id in above or (given is appeal.lead and bool(appeal.assists))
+        if waits and given.state in lifecycle.BY_CODE[code].assignment:
+            verdict = lifecycle.may(code, facts, actor, given.id)
+            if verdict.status == 409:
+                return verdict.reason
+    return ""
 
 
 # -- a number in full --------------------------------------------------------------------------

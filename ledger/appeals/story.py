@@ -746,6 +746,8 @@ class _Teller:
             return NOTES.get((self.ink.verb, place)) or WORDS.get(place, "说明")
         if label := INSTRUCTED.get((place.partition(".")[0], column)):
             return label
+        if self.ink.verb == "pass_on" and column == "note":
+            return NOTES["pass_on", "note"]
         if place.startswith("request."):
             column = NOTES.get((self.ink.verb, column)) or column
             return self.fields.get(column, column)

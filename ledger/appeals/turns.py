@@ -88,9 +88,13 @@ def ways(filters: Filters, at: datetime) -> list[Way]:
     ways into UnitSight."""
     if filters.view == "office_turn":
         return _office_turn(at)
-    if filters.view == "owes_report":
-        owed = UnitSight.owes_report_at < at
-        return [Way(UnitSight.unit_id, (filters.unit_id,), (owed,), apart=True)]
+    pressing = {
+        "owes_report": UnitSight.owes_report_at < at,
+        "own_due": UnitSight.own_warn_at <= at,
+    }
+    if filters.view in pressing:
+        which = (pressing[filters.view],)
+        return [Way(UnitSight.unit_id, (filters.unit_id,), which, apart=True)]
     duties = _DUTIES.get(filters.view)
     if duties is None:
         return []

@@ -59,7 +59,9 @@ ACTIVE = ("accepted", "assigned", "held")
 HANDLED = tuple(sorted(OPEN_ASSIGNMENT - {"offered"}))
 
 _COPIED = ("state", "is_open", "due_at", "warn_at", "registered_at")
-KEPT = ("unit_id", "appeal_id", *_COPIED, "duty", "owes_report_at")
+KEPT = ("unit_id", "appeal_id", *_COPIED, "duty", "owes_report_at", "own_warn_at")
+OWN_ANSWERS = ("assist", "child")
+"""Clocks of an answer that is not the lead's."""
 BATCH = 20_000
 _MOVES = frozenset({"ended_at", "due_at"})
 
@@ -80,7 +82,7 @@ def is_due(appeal: AppealRecord) -> bool:
             for name in ("state", "sent_back_at", "signing_note")
         )
         or any(
-            clock.stage == "report"
+            clock.stage in ("report", *OWN_ANSWERS)
             and (not inspect(clock).persistent or _MOVES - inspect(clock).unmodified)
             for clock in appeal.deadlines
         )
@@ -120,14 +122,18 @@ def put(appeal: AppealRecord) -> None:
     """Keep what its units see. Its row is flushed, and so has an id."""
     duties: dict[int, int] = {}
     reports: dict[int, datetime] = {}
+    own: dict[int, datetime] = {}
     active = appeal.state in ACTIVE
     for given in appeal.assignments:
         duty = _duty(given) if active else 0
         duties[given.unit_id] = duties.get(given.unit_id, 0) | duty
-    for clock in appeal.running("report") if active else ():
+    for clock in appeal.running("report", *OWN_ANSWERS) if active else ():
         if clock.assignment is not None:
             unit_id = clock.assignment.unit_id
-            reports[unit_id] = min(reports.get(unit_id, clock.due_at), clock.due_at)
+            if clock.stage == "report":
+                reports[unit_id] = min(reports.get(unit_id, clock.due_at), clock.due_at)
+            else:
+                own[unit_id] = min(own.get(unit_id, clock.warn_at), clock.warn_at)
     if appeal.copied:
         for copy in appeal.copies:
             if copy.unit_id is not None and copy.stands:
@@ -144,6 +150,7 @@ def put(appeal: AppealRecord) -> None:
                 "appeal_id": appeal.id,
                 "duty": duty,
                 "owes_report_at": reports.get(unit_id),
+                "own_warn_at": own.get(unit_id),
                 **copied,
             }
             for unit_id, duty in sorted(duties.items())
@@ -249,6 +256,7 @@ def _copied(*which: ColumnElement[bool]) -> Select[Any]:
             *(getattr(Appeal, name) for name in _COPIED),
             literal(0).label("duty"),
             cast(null(), UnitSight.owes_report_at.type).label("owes_report_at"),
+            cast(null(), UnitSight.own_warn_at.type).label("own_warn_at"),
         )
         .join(Appeal, Appeal.id == Copy.appeal_id)
         .where(Copy.unit_id.is_not(None), Copy.ended_at.is_(None), ~handed.exists(), *which)
@@ -259,7 +267,7 @@ def _copied(*which: ColumnElement[bool]) -> Select[Any]:
 def _handed(*which: ColumnElement[bool]) -> Select[Any]:
     from .models import Appeal
 
-    active = Appeal.state.in_(ACTIVE)
+    active, report = Appeal.state.in_(ACTIVE), Deadline.stage == "report"
     handled = and_(active, Assignment.state.in_(HANDLED))
     back = or_(Assignment.sent_back_at.is_not(None), Assignment.signing_note.is_not(None))
 
@@ -277,14 +285,15 @@ def _handed(*which: ColumnElement[bool]) -> Select[Any]:
                 + any_of(and_(handled, back), AGAIN)
                 + any_of(and_(active, Assignment.state == "signing"), SIGN_OFF)
             ).label("duty"),
-            func.min(case((active, Deadline.due_at))).label("owes_report_at"),
+            func.min(case((and_(active, report), Deadline.due_at))).label("owes_report_at"),
+            func.min(case((and_(active, ~report), Deadline.warn_at))).label("own_warn_at"),
         )
         .join(Appeal, Appeal.id == Assignment.appeal_id)
         .outerjoin(
             Deadline,
             and_(
                 Deadline.assignment_id == Assignment.id,
-                Deadline.stage == "report",
+                Deadline.stage.in_(("report", *OWN_ANSWERS)),
                 Deadline.ended_at.is_(None),
             ),
         )

@@ -55,6 +55,9 @@ def upgrade() -> None:
     op.add_column(
         "unit_sight", sa.Column("owes_report_at", sa.DateTime(timezone=True), nullable=True)
     )
+    op.add_column(
+        "unit_sight", sa.Column("own_warn_at", sa.DateTime(timezone=True), nullable=True)
+    )
     _keep_what_is_owed()
     _few(
         "ix_appeal_asked_below",
@@ -74,10 +77,30 @@ def upgrade() -> None:
         ["unit_id", "owes_report_at", "due_at", "appeal_id"],
         "owes_report_at IS NOT NULL",
     )
+    _few(
+        "ix_unit_sight_own_warn",
+        "unit_sight",
+        ["unit_id", "own_warn_at", "due_at", "appeal_id"],
+        "own_warn_at IS NOT NULL",
+    )
 
 
 def _keep_what_is_owed() -> None:
-    """First reports were limited before they were kept here."""
+    """First reports, and the answers of assists, were limited before they were kept here."""
+    op.execute(
+        """
+        UPDATE unit_sight SET own_warn_at = (
+            SELECT min(deadline.warn_at) FROM deadline
+            JOIN assignment ON assignment.id = deadline.assignment_id
+            WHERE deadline.appeal_id = unit_sight.appeal_id
+              AND deadline.stage = 'assist' AND deadline.ended_at IS NULL
+              AND assignment.unit_id = unit_sight.unit_id
+        )
+        WHERE state IN ('accepted', 'assigned', 'held') AND appeal_id IN (
+            SELECT appeal_id FROM deadline WHERE stage = 'assist' AND ended_at IS NULL
+        )
+        """
+    )
     op.execute(
         """
         UPDATE appeal SET report_due_at = (
@@ -107,9 +130,11 @@ def _keep_what_is_owed() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_unit_sight_own_warn", "unit_sight")
     op.drop_index("ix_unit_sight_owes_report", "unit_sight")
     op.drop_index("ix_appeal_report_due", "appeal")
     op.drop_index("ix_appeal_asked_below", "appeal")
+    op.drop_column("unit_sight", "own_warn_at")
     op.drop_column("unit_sight", "owes_report_at")
     op.drop_column("appeal", "copied")
     op.drop_column("appeal", "report_due_at")

@@ -43,7 +43,7 @@ def test_every_tile_opens_exactly_its_rows(cast: Cast) -> None:
             assert len(numbers_on(opened)) == int(count), (name, label)
             tiles += 1
     # Three coordinators, five posts in units, the supervisor, the manager.
-    assert tiles == 3 * 8 + 5 * 5 + 5 + 7
+    assert tiles == 3 * 9 + 5 * 6 + 6 + 7
 
 
 def test_lists_promise_only_what_the_table_of_acts_allows(cast: Cast) -> None:

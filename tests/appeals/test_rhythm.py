@@ -114,7 +114,11 @@ def test_each_report_sets_the_next_until_the_unit_has_answered(cast: Cast) -> No
     do(cast, weekly, "zhou", after + 4 * HOUR, lambda a, h: a.review(**h))
 
     def unsatisfied(appeal: Appeal, hand: dict[str, Any]) -> None:
-        said = {"contacted": True, "solved": "unsolved", "satisfaction": "unsatisfied"}
+        said: dict[str, Any] = {
+            "contacted": True,
+            "solved": "unsolved",
+            "satisfaction": "unsatisfied",
+        }
         appeal.call_back(words="仍未解决", **said, **hand)
 
     do(cast, weekly, "tang", after + 5 * HOUR, unsatisfied)

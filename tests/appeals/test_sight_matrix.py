@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 import ledger_pages
 from cast import PEOPLE, Cast
+from ledger.appeals.copying import Readers
 from ledger.appeals.filters import Filters
 from ledger.appeals.intake import Registration
 from ledger.appeals.models import Appeal
@@ -33,6 +34,7 @@ from ledger.db import config, db, now, writing
 from ledger.files.check import path_of
 from ledger.files.models import Attachment
 from ledger.firms.models import Firm, FirmLiaison
+from ledger.people.models import Person
 
 SECRET_NAME = "寻乌县不愿具名木业有限公司"
 ADMINISTRATORS = ("shen", "an", "xi")
@@ -92,20 +94,32 @@ def laid(cast: Cast) -> dict[str, Any]:
     for key, unit in (("to_bureau", "bureau"), ("to_police_secret", "police")):
         cast.accept(made[key])
         cast.assign(made[key], unit)
+    made["other_copied_secret"] = register(
+        "yuan", "other_office", confidential=True, appellant_name=SECRET_NAME
+    )
+
+    def copy(appeal: Appeal, at: datetime) -> None:
+        leader = db.session.get_one(Person, cast.people["ma"])
+        appeal.copy(Readers([cast.unit("bureau")], [leader]), by=cast.actor("yuan"), at=at)
+
+    cast.do(made["other_copied_secret"], copy)
     cast.accept(made["other_handled"], by="yuan")
     cast.assign(made["other_handled"], "other_bureau", by="yuan")
     return made
 
 
 HERE = {"plain", "of_firm", "secret", "by_liaison", "to_bureau", "to_police_secret"}
-THERE = {"other", "other_handled"}
+COPIED = {"other_copied_secret"}
+"""To this county's bureau, and to a leader of this county in person."""
+THERE = {"other", "other_handled", *COPIED}
 OF_FIRM = {"of_firm", "secret", "to_bureau", "to_police_secret", "other_handled"}
 
 SEES: dict[str, set[str]] = {
-    **dict.fromkeys(("tang", "zhou", "wu", "zhao", "du", "ma"), HERE),
+    **dict.fromkeys(("tang", "zhou", "wu", "zhao", "du"), HERE),
+    "ma": HERE | COPIED,
     "lin": OF_FIRM | {"by_liaison"},
-    "chen": {"to_bureau"},
-    "qian": {"to_bureau"},
+    "chen": {"to_bureau"} | COPIED,
+    "qian": {"to_bureau"} | COPIED,
     "sun": set(),
     "he": {"to_police_secret"},
     "yuan": THERE,
@@ -113,7 +127,12 @@ SEES: dict[str, set[str]] = {
     "shi": HERE | THERE,
     **{name: set() for name in (*ADMINISTRATORS, "none")},
 }
-BLIND_TO_NAME = {"he": {"to_police_secret"}}
+BLIND_TO_NAME = {
+    "he": {"to_police_secret"},
+    "chen": COPIED,
+    "qian": COPIED,
+    "ma": COPIED,
+}
 """Who sees an appeal without being told whose it is."""
 
 
@@ -224,7 +243,8 @@ def test_a_confidential_name_is_shown_to_those_alone_who_may_know_it(
     for name, keys in SEES.items():
         client = cast.client(name)
         pages = client.get("/appeals/").text + client.get("/desk").text
-        knows = bool(keys & {"secret", "to_police_secret"}) and name not in BLIND_TO_NAME
+        told = keys - BLIND_TO_NAME.get(name, set())
+        knows = any("secret" in key for key in told)
         assert (SECRET_NAME in pages) == knows, name
         if name in BLIND_TO_NAME:
             assert "保密" in pages
@@ -263,7 +283,8 @@ def test_an_office_handles_what_a_neighbour_hands_it(cast: Cast, laid: dict[str,
 def test_who_answered_still_sees_it(cast: Cast, laid: dict[str, Any]) -> None:
     cast.answer(laid["to_bureau"])
     cast.review(laid["to_bureau"])
-    assert shown(cast.client("chen").get("/appeals/").text) == {laid["to_bureau"]}
+    expected = numbers(laid, {"to_bureau"} | COPIED)
+    assert shown(cast.client("chen").get("/appeals/").text) == expected
 
 
 def test_a_unit_above_sees_what_is_handed_below(cast: Cast, laid: dict[str, Any]) -> None:

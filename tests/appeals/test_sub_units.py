@@ -15,6 +15,7 @@ from ledger.appeals import unit_sight
 from ledger.appeals.filters import Filters
 from ledger.appeals.holding_queries import days_held
 from ledger.appeals.models import Appeal, Assignment
+from ledger.appeals.queries import some
 from ledger.appeals.record import Invalid, Refused
 from ledger.appeals.sweeps import receive_unsigned
 from ledger.db import db, keyring, writing
@@ -150,6 +151,13 @@ def test_passed_on_to_several_down_two_levels_and_answered_back_up(cast: Cast) -
     for unit in ("section", "road", "crew"):
         assert {s for u, s in clocks if u == cast.units[unit]} >= {"contact", "child"}, unit
     assert clocks[cast.units["crew"], "sign"] <= soon
+    assert "下级单位稽查一队尚未反馈" in cast.client("sun").get(f"/appeals/{number}").text
+    for moment, pressing in ((at + 2 * HOUR, set()), (soon - HOUR, {number})):
+        with cast.app.app_context():
+            own = Filters(view="own_due", unit_id=cast.units["crew"])
+            found = {row.number for row in some(cast.actor("gao"), moment, own, 10)}
+            assert found == pressing, "by its own limit, not by the lead's"
+            db.session.remove()
 
     with pytest.raises(Refused) as waits:
         answer(cast, number, at + 2 * HOUR, "chen")
@@ -237,7 +245,7 @@ def test_a_limit_below_never_passes_the_one_above(cast: Cast) -> None:
     assert "不必重复转办" in again.value.reason
     pass_on(cast, number, at, "sun", "crew")
 
-    asked = {"firm_told": True}
+    asked: dict[str, Any] = {"firm_told": True}
     with pytest.raises(Refused) as no_room:
         until = end_of(date(2026, 11, 27))
         do(
@@ -291,7 +299,7 @@ def test_a_limit_below_never_passes_the_one_above(cast: Cast) -> None:
     assert problems(cast) == []
 
 
-ENDS: dict[str, Callable[[Appeal, dict[str, Any], Cast], None]] = {
+ENDS: dict[str, Callable[[Appeal, dict[str, Any], Cast], Any]] = {
     "recall": lambda a, h, c: a.recall("改派", **h),
     "change_lead": lambda a, h, c: a.change_lead(c.unit("police"), "属公安职责", **h),
     "withdraw": lambda a, h, c: a.withdraw("void", "重复登记", **h),
@@ -424,7 +432,7 @@ def test_the_pages_of_those_who_pass_on_and_of_those_below(cast: Cast) -> None:
     assert offered == {"section", "crew", "road"}
     assert "下级的时限不能晚于此" in form
     assert "转办" not in cast.client("zhou").get(f"/appeals/{number}").text.split('id="_acts"')[1]
-    typed = {
+    typed: dict[str, Any] = {
         "sub_unit_ids": [cast.units["section"], cast.units["road"]],
         "words": "请分头核实",
         "rhythm": "daily",
@@ -502,6 +510,7 @@ def test_what_is_not_signed_for_below_counts_as_received_and_holds_pause_it(cast
         ).one()
         assert row.deemed
         received = row.signed_at
+        assert received is not None
         db.session.remove()
     at = received + HOUR
     until = at + timedelta(days=10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -42,11 +43,13 @@ def person(role: str, place: str) -> Actor:
 
 def given(number: int, place: str, part: str, state: str, parent: Held | None = None) -> Held:
     unit_id, path, _, _ = PLACES[place]
-    above = {} if parent is None else {"parent_id": parent.id, "parent_unit_id": parent.unit_id}
+    above: dict[str, Any] = (
+        {} if parent is None else {"parent_id": parent.id, "parent_unit_id": parent.unit_id}
+    )
     return Held(number, unit_id, path, part, state, unit_name=place, **above)
 
 
-def facts(state: str, *held: Held, **more: object) -> Facts:
+def facts(state: str, *held: Held, **more: Any) -> Facts:
     return replace(
         Facts(state=state, office_id=10, office_region="360700", assignments=held), **more
     )

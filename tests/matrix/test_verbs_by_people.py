@@ -23,7 +23,7 @@ from ledger.appeals.models import Appeal
 from ledger.appeals.outside import Paper
 from ledger.appeals.record import Refused
 from ledger.catalogue.queries import catalogue
-from ledger.db import db, now
+from ledger.db import db, now, writing
 from ledger.deadlines.calendar import end_of, last_day, local_day
 from ledger.deadlines.queries import load_calendar
 from ledger.files.models import Attachment
@@ -46,7 +46,9 @@ def _uphold(appeal: Appeal, by: Actor, at: datetime) -> None:
 
 
 def _ask_extension(appeal: Appeal, by: Actor, at: datetime, days: int = 2) -> None:
-    clock = appeal.main_clock()
+    units = {seat.unit_id for seat in by.seats}
+    own = next((a for a in appeal.assignments if a.is_open and a.unit_id in units), None)
+    clock = appeal.main_clock() if own is None else appeal.own_clock(own)
     until = clock.due_at if clock is not None else at
     until = end_of(load_calendar().add_working_days(last_day(until), days))
     appeal.ask_extension(until, _reason("extension"), "正在会商", firm_told=True, by=by, at=at)
@@ -117,7 +119,7 @@ def doings(cast: Cast, masters: list[str]) -> dict[str, Doing]:
         return next((a.id for a in appeal.assignments if a.part == "child"), 0)
 
     def pass_on(appeal: Appeal, by: Actor, at: datetime) -> None:
-        appeal.pass_on([db.session.get_one(Unit, cast.units["section"])], by=by, at=at)
+        appeal.pass_on([db.session.get_one(Unit, cast.units["second_section"])], by=by, at=at)
 
     def copy(appeal: Appeal, by: Actor, at: datetime) -> None:
         appeal.copy(Readers([db.session.get_one(Unit, cast.units["industry"])]), by=by, at=at)
@@ -338,7 +340,19 @@ def _with_assist(cast: Cast, turn: str) -> str:
     return number
 
 
+def _second_section(cast: Cast) -> None:
+    with cast.app.app_context(), writing():
+        unit = Unit(code="360734-jt-bgs", name="办公室", kind="section", region_code="360734")
+        db.session.add(unit)
+        db.session.flush()
+        unit.move_under(cast.unit("bureau"))
+        db.session.commit()
+        cast.units["second_section"] = unit.id
+        db.session.remove()
+
+
 def test_the_verbs_do_what_the_table_says(cast: Cast) -> None:
+    _second_section(cast)
     numbers = _appeals(cast)
     masters = [cast.register(), cast.reach("accepted")]
     cast.do(masters[1], lambda a, at: a.raise_up("涉及外县", by=cast.actor("zhou"), at=at))
