@@ -25,7 +25,16 @@ from ..trail.models import Entry
 from . import unit_sight
 from .filters import UNIT_VIEWS, Filters
 from .instructions import OFFICE_READERS, UNIT_READERS, InstructionUnit
-from .lifecycle import BY_CODE, BY_MANAGER, EXTENSION, FIRST_KEY, HOLD, OPEN_ASSIGNMENT, RETURN
+from .lifecycle import (
+    BY_CODE,
+    BY_MANAGER,
+    EXTENSION,
+    FIRST_KEY,
+    HOLD,
+    OPEN_ASSIGNMENT,
+    RETURN,
+    SIGNING,
+)
 from .models import Appeal, Assignment
 from .parts import Request, UnitSight
 from .sight import sight_of
