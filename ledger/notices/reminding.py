@@ -11,11 +11,12 @@ from typing import Any
 from sqlalchemy import case, exists, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from ..appeals.instructions import Instruction, InstructionUnit
 from ..appeals.models import Appeal, Deadline
 from ..config import SHANGHAI
 from ..db import db, is_sqlite, writing
 from ..deadlines.queries import load_calendar
-from .models import Reminded
+from .models import Notice, Reminded
 from .rules import CLOCKS, UNITS, reminder
 from .telling import Told, persons_of, posts_of, put
 
@@ -28,10 +29,10 @@ MOST = 5000
 
 
 def remind(at: datetime) -> int:
-    """Says how many clocks were told of."""
+    """Says how many clocks and instructions were told of."""
     day = at.astimezone(SHANGHAI).date()
     working = load_calendar().is_working(day)
-    found, last = 0, 0
+    found, last = _remind_of_replies(at, day) if working else 0, 0
     while found < MOST:
         wanted = _to_remind(at, day, working, last)
         if not wanted:
@@ -42,6 +43,37 @@ def remind(at: datetime) -> int:
             db.session.commit()
         last = wanted[-1]
     return found
+
+
+def _remind_of_replies(at: datetime, day: date) -> int:
+    """Units that have not replied to an instruction by the day before its limit, or since."""
+    once = f"reply_due {day}"
+    told = exists().where(Notice.appeal_id == InstructionUnit.appeal_id, Notice.once == once)
+    waiting = (
+        select(InstructionUnit.id, InstructionUnit.appeal_id, InstructionUnit.unit_id)
+        .join(Instruction, Instruction.id == InstructionUnit.instruction_id)
+        .where(
+            InstructionUnit.replied_at.is_(None),
+            Instruction.reply_by <= day + timedelta(days=1),
+            ~told,
+        )
+        .order_by(InstructionUnit.id)
+        .limit(MOST)
+    )
+    units: dict[int, list[int]] = {}
+    for row in db.session.execute(waiting):
+        # At a unit where nobody is, nobody could be told twice either.
+        if posts_of(day).of_unit(row.unit_id):
+            units.setdefault(row.appeal_id, []).append(row.unit_id)
+    db.session.rollback()
+    for appeal_id, named in units.items():
+        told_to = Told(units=dict.fromkeys(named, "reply_due"))
+        for unit_id in named:
+            told_to.add(posts_of(day).of_unit(unit_id), "reply_due")
+        with writing():
+            put(db.session.get_one(Appeal, appeal_id), told_to, once, at)
+            db.session.commit()
+    return len(units)
 
 
 def _to_remind(at: datetime, day: date, working: bool, last: int) -> list[int]:
