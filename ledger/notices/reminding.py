@@ -5,11 +5,14 @@ One per person, matter, event and day, however many sweep; on working days, but 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import case, exists, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import joinedload
 
 from ..appeals.instructions import Instruction, InstructionUnit
 from ..appeals.models import Appeal, Deadline
@@ -32,16 +35,15 @@ def remind(at: datetime) -> int:
     """Says how many clocks and instructions were told of."""
     day = at.astimezone(SHANGHAI).date()
     working = load_calendar().is_working(day)
-    found, last = _remind_of_replies(at, day) if working else 0, 0
-    while found < MOST:
-        wanted = _to_remind(at, day, working, last)
-        if not wanted:
-            return found
+    found = _remind_of_replies(at, day) if working else 0
+    # Looked for once a round: nearly every clock that runs lies before the horizon.
+    wanted = _to_remind(at, day, working)
+    for first in range(0, len(wanted), BATCH):
         with writing():
-            for deadline_id in wanted:
-                found += _remind(deadline_id, at, day)
+            for clock in _clocks(wanted[first : first + BATCH]):
+                found += _remind(clock, at, day)
             db.session.commit()
-        last = wanted[-1]
+        db.session.expunge_all()  # however many there are, few are held
     return found
 
 
@@ -76,7 +78,7 @@ def _remind_of_replies(at: datetime, day: date) -> int:
     return len(units)
 
 
-def _to_remind(at: datetime, day: date, working: bool, last: int) -> list[int]:
+def _to_remind(at: datetime, day: date, working: bool) -> list[int]:
     event = case((Deadline.due_at < at, literal("red")), else_=literal("yellow"))
     told = exists().where(
         Reminded.deadline_id == Deadline.id, Reminded.day == day, Reminded.event == event
@@ -89,11 +91,10 @@ def _to_remind(at: datetime, day: date, working: bool, last: int) -> list[int]:
             Deadline.ended_at.is_(None),
             Deadline.due_at < at + AHEAD,
             Deadline.warn_at <= at,
-            Deadline.id > last,
             ~told,
         )
         .order_by(Deadline.id)
-        .limit(BATCH)
+        .limit(MOST)
     )
     if not working:
         query = query.where(Appeal.urgency == "critical")
@@ -102,20 +103,25 @@ def _to_remind(at: datetime, day: date, working: bool, last: int) -> list[int]:
     return found
 
 
-def _remind(deadline_id: int, at: datetime, day: date) -> int:
+def _clocks(ids: list[int]) -> Sequence[Deadline]:
+    return db.session.scalars(
+        select(Deadline)
+        .where(Deadline.id.in_(ids))
+        .order_by(Deadline.id)
+        .options(joinedload(Deadline.appeal), joinedload(Deadline.assignment))
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def _remind(clock: Deadline, at: datetime, day: date) -> int:
     """Asked again under the lock: it may have been met, or told of, meanwhile."""
-    clock = db.session.get(Deadline, deadline_id, populate_existing=True)
-    if clock is None or clock.ended_at is not None or clock.warn_at > at:
+    if clock.ended_at is not None or clock.warn_at > at:
         return 0
     if clock.stage == "hold_review" and clock.due_at.astimezone(SHANGHAI).date() > day:
         return 0
     overdue = clock.due_at < at
-    insert: Any = sqlite.insert(Reminded) if is_sqlite() else postgresql.insert(Reminded)
-    first = db.session.scalar(
-        insert.values(deadline_id=clock.id, day=day, event="red" if overdue else "yellow")
-        .on_conflict_do_nothing()
-        .returning(Reminded.deadline_id)
-    )
+    said = {"deadline_id": clock.id, "day": day, "event": "red" if overdue else "yellow"}
+    first = db.session.connection().execute(_if_first(is_sqlite()), said).scalar()
     if first is None:
         return 0
     event, told, appeal = reminder(clock.stage, overdue=overdue), Told(), clock.appeal
@@ -128,3 +134,10 @@ def _remind(deadline_id: int, at: datetime, day: date) -> int:
             told.add(posts_of(day).of_unit(unit_id), event)
     put(appeal, told, f"{event} {day}", at)
     return 1
+
+
+@cache
+def _if_first(on_sqlite: bool) -> Any:
+    """Made once: it takes longer to put together than to run."""
+    insert: Any = sqlite.insert(Reminded) if on_sqlite else postgresql.insert(Reminded)
+    return insert.on_conflict_do_nothing().returning(Reminded.__table__.c.deadline_id)
