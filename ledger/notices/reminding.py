@@ -5,17 +5,21 @@ One per person, matter, event and day, however many sweep; on working days, but 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import case, exists, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import joinedload
 
+from ..appeals.instructions import Instruction, InstructionUnit
 from ..appeals.models import Appeal, Deadline
 from ..config import SHANGHAI
 from ..db import db, is_sqlite, writing
 from ..deadlines.queries import load_calendar
-from .models import Reminded
+from .models import Notice, Reminded
 from .rules import CLOCKS, UNITS, reminder
 from .telling import Told, persons_of, posts_of, put
 
@@ -28,23 +32,53 @@ MOST = 5000
 
 
 def remind(at: datetime) -> int:
-    """Says how many clocks were told of."""
+    """Says how many clocks and instructions were told of."""
     day = at.astimezone(SHANGHAI).date()
     working = load_calendar().is_working(day)
-    found, last = 0, 0
-    while found < MOST:
-        wanted = _to_remind(at, day, working, last)
-        if not wanted:
-            return found
+    found = _remind_of_replies(at, day) if working else 0
+    # Looked for once a round: nearly every clock that runs lies before the horizon.
+    wanted = _to_remind(at, day, working)
+    for first in range(0, len(wanted), BATCH):
         with writing():
-            for deadline_id in wanted:
-                found += _remind(deadline_id, at, day)
+            for clock in _clocks(wanted[first : first + BATCH]):
+                found += _remind(clock, at, day)
             db.session.commit()
-        last = wanted[-1]
+        db.session.expunge_all()  # however many there are, few are held
     return found
 
 
-def _to_remind(at: datetime, day: date, working: bool, last: int) -> list[int]:
+def _remind_of_replies(at: datetime, day: date) -> int:
+    """Units that have not replied to an instruction by the day before its limit, or since."""
+    once = f"reply_due {day}"
+    told = exists().where(Notice.appeal_id == InstructionUnit.appeal_id, Notice.once == once)
+    waiting = (
+        select(InstructionUnit.id, InstructionUnit.appeal_id, InstructionUnit.unit_id)
+        .join(Instruction, Instruction.id == InstructionUnit.instruction_id)
+        .where(
+            InstructionUnit.replied_at.is_(None),
+            Instruction.reply_by <= day + timedelta(days=1),
+            ~told,
+        )
+        .order_by(InstructionUnit.id)
+        .limit(MOST)
+    )
+    units: dict[int, list[int]] = {}
+    for row in db.session.execute(waiting):
+        # At a unit where nobody is, nobody could be told twice either.
+        if posts_of(day).of_unit(row.unit_id):
+            units.setdefault(row.appeal_id, []).append(row.unit_id)
+    db.session.rollback()
+    for appeal_id, named in units.items():
+        told_to = Told(units=dict.fromkeys(named, "reply_due"))
+        for unit_id in named:
+            told_to.add(posts_of(day).of_unit(unit_id), "reply_due")
+        with writing():
+            put(db.session.get_one(Appeal, appeal_id), told_to, once, at)
+            db.session.commit()
+    return len(units)
+
+
+def _to_remind(at: datetime, day: date, working: bool) -> list[int]:
     event = case((Deadline.due_at < at, literal("red")), else_=literal("yellow"))
     told = exists().where(
         Reminded.deadline_id == Deadline.id, Reminded.day == day, Reminded.event == event
@@ -57,11 +91,10 @@ def _to_remind(at: datetime, day: date, working: bool, last: int) -> list[int]:
             Deadline.ended_at.is_(None),
             Deadline.due_at < at + AHEAD,
             Deadline.warn_at <= at,
-            Deadline.id > last,
             ~told,
         )
         .order_by(Deadline.id)
-        .limit(BATCH)
+        .limit(MOST)
     )
     if not working:
         query = query.where(Appeal.urgency == "critical")
@@ -70,20 +103,25 @@ def _to_remind(at: datetime, day: date, working: bool, last: int) -> list[int]:
     return found
 
 
-def _remind(deadline_id: int, at: datetime, day: date) -> int:
+def _clocks(ids: list[int]) -> Sequence[Deadline]:
+    return db.session.scalars(
+        select(Deadline)
+        .where(Deadline.id.in_(ids))
+        .order_by(Deadline.id)
+        .options(joinedload(Deadline.appeal), joinedload(Deadline.assignment))
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def _remind(clock: Deadline, at: datetime, day: date) -> int:
     """Asked again under the lock: it may have been met, or told of, meanwhile."""
-    clock = db.session.get(Deadline, deadline_id, populate_existing=True)
-    if clock is None or clock.ended_at is not None or clock.warn_at > at:
+    if clock.ended_at is not None or clock.warn_at > at:
         return 0
     if clock.stage == "hold_review" and clock.due_at.astimezone(SHANGHAI).date() > day:
         return 0
     overdue = clock.due_at < at
-    insert: Any = sqlite.insert(Reminded) if is_sqlite() else postgresql.insert(Reminded)
-    first = db.session.scalar(
-        insert.values(deadline_id=clock.id, day=day, event="red" if overdue else "yellow")
-        .on_conflict_do_nothing()
-        .returning(Reminded.deadline_id)
-    )
+    said = {"deadline_id": clock.id, "day": day, "event": "red" if overdue else "yellow"}
+    first = db.session.connection().execute(_if_first(is_sqlite()), said).scalar()
     if first is None:
         return 0
     event, told, appeal = reminder(clock.stage, overdue=overdue), Told(), clock.appeal
@@ -96,3 +134,10 @@ def _remind(deadline_id: int, at: datetime, day: date) -> int:
             told.add(posts_of(day).of_unit(unit_id), event)
     put(appeal, told, f"{event} {day}", at)
     return 1
+
+
+@cache
+def _if_first(on_sqlite: bool) -> Any:
+    """Made once: it takes longer to put together than to run."""
+    insert: Any = sqlite.insert(Reminded) if on_sqlite else postgresql.insert(Reminded)
+    return insert.on_conflict_do_nothing().returning(Reminded.__table__.c.deadline_id)

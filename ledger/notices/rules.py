@@ -76,6 +76,7 @@ EVENTS: dict[str, Event] = {
     "yellow": Event("即将到期"),
     "red": Event("已经超期"),
     "hold_review": Event("挂账已到复核日期"),
+    "reply_due": Event("领导批示反馈期限已到或将到，请回复", "有办理要求待回复，请登录查看"),
     "test": Event("测试通知"),
 }
 

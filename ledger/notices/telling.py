@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import select
@@ -224,15 +225,19 @@ def _put_notices(
     """Those that were new, with their events."""
     if not persons:
         return {}
-    insert: Any = sqlite.insert(Notice) if is_sqlite() else postgresql.insert(Notice)
     rows = [
         {"person_id": person, "appeal_id": appeal.id, "event": event, "once": once, "at": at}
         for person, event in sorted(persons.items())
     ]
-    found = db.session.execute(
-        insert.values(rows).on_conflict_do_nothing().returning(Notice.person_id)
-    )
+    found = db.session.connection().execute(_if_new(is_sqlite()), rows)
     return {person: persons[person] for person in found.scalars()}
+
+
+@cache
+def _if_new(on_sqlite: bool) -> Any:
+    """Made once: it takes longer to put together than to run."""
+    insert: Any = sqlite.insert(Notice) if on_sqlite else postgresql.insert(Notice)
+    return insert.on_conflict_do_nothing().returning(Notice.__table__.c.person_id)
 
 
 def _fresh_units(told: Told, fresh: Mapping[int, str], at: datetime) -> dict[int, str]:

@@ -30,7 +30,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_notice_person_id")),
         sa.ForeignKeyConstraint(["appeal_id"], ["appeal.id"], name=op.f("fk_notice_appeal_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_notice")),
-        sa.UniqueConstraint("person_id", "appeal_id", "once", name=op.f("uq_notice_person_id")),
+        sa.UniqueConstraint(
+            "person_id", "appeal_id", "once", name=op.f("uq_notice_person_id_appeal_id_once")
+        ),
     )
     op.create_index("ix_notice_person_id_id", "notice", ["person_id", "id"])
     unread = sa.text("read_at IS NULL")

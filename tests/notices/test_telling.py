@@ -102,7 +102,8 @@ def test_each_step_tells_whom_it_concerns_once_and_never_the_doer(cast: Cast) ->
     news(cast, number)
     known = len(lines(cast))
     cast.do(number, lambda a, at: a.instruct("请务必从速放行", [cast.unit("bureau")],
-                                            by=cast.actor("ma"), at=at))  # fmt: skip
+                                            by=cast.actor("ma"), at=at,
+                                            reply_by=(at + timedelta(days=10)).date()))  # fmt: skip
     assert news(cast, number) == {
         "chen": "instructed", "qian": "instructed", "zhou": "instructed_office",
     }  # fmt: skip
@@ -113,8 +114,30 @@ def test_each_step_tells_whom_it_concerns_once_and_never_the_doer(cast: Cast) ->
         named = appeal.instruction_units[0].id
         appeal.reply_instruction(named, "已安排专人", by=cast.actor("chen"), at=at)
 
+    def reminded(at: datetime) -> list[str]:
+        """Those who are told on that day that a reply is due, each as often as he is told."""
+        names = {i: name for name, i in cast.people.items()}
+        once = f"reply_due {at.astimezone(SHANGHAI).date()}"
+        with cast.app.app_context():
+            remind(at)
+            remind(at + timedelta(minutes=10))
+            found = db.session.scalars(select(Notice.person_id).where(Notice.once == once))
+            told = sorted(names[person] for person in found)
+            db.session.remove()
+        return told
+
+    with cast.app.app_context():
+        calendar = load_calendar()
+        db.session.remove()
+    on = now() + timedelta(days=10)
+    while not calendar.is_working(on.astimezone(SHANGHAI).date()):
+        on += timedelta(days=1)
+    assert reminded(on - timedelta(days=5)) == []
+    assert reminded(on) == ["chen", "qian"]
+    news(cast, number)
     cast.do(number, reply)
     assert news(cast, number) == {"ma": "replied", "zhou": "replied"}
+    assert reminded(on + timedelta(days=1)) == []
     assert cast.app.test_cli_runner().invoke(args=["verify"]).exit_code == 0
 
 
