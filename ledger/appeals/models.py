@@ -111,6 +111,8 @@ class Appeal(
         _few(
             "ix_appeal_coordination",
             "is_open IS true AND coordination_asked IS true",
+            "coordination_asked",
+            "is_open",
             "due_at",
             "id",
         ),

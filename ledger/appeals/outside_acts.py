@@ -14,6 +14,7 @@ from . import assist_acts, beyond
 from .act_forms import end_of_day
 from .outside import Paper
 from .record import Invalid
+from .sight import forget_sight
 from .superiors import superior_office
 
 if TYPE_CHECKING:
@@ -208,6 +209,7 @@ def raise_(do: Doing) -> None:
     form = do.form
     if "party" not in form:
         do.appeal.raise_up(form.reason.data, **do.hand_seen)
+        forget_sight()
         return
     held = bool(form.hold.data)
     if held and form.hold_review_on.data is None:
@@ -230,3 +232,4 @@ def about_hand_back(drawing: Drawing) -> Sequence[str]:
 
 def hand_back(do: Doing) -> None:
     do.appeal.hand_back(do.form.ruling.data, **do.hand_seen)
+    forget_sight()

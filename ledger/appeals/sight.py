@@ -88,6 +88,12 @@ def sight_of(actor: Actor, day: date) -> Sight:
     return kept[key]
 
 
+def forget_sight() -> None:
+    """An appeal has passed to another office: what was worked out for this request may not hold
+    any more."""
+    g.pop("ledger_sight", None)
+
+
 def _of_posts(actor: Actor, day: date) -> Sight:
     wide = actor.seats_as(*OFFICE_ROLES, "operator")
     handling = actor.seats_as(*HANDLING_ROLES) + tuple(

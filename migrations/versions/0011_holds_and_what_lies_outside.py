@@ -29,7 +29,10 @@ SET = (
 )
 DERIVED = ("outside_count", "conference_count", "points_open")
 FEW = {
-    "ix_appeal_coordination": ("is_open IS true AND coordination_asked IS true", ["due_at", "id"]),
+    "ix_appeal_coordination": (
+        "is_open IS true AND coordination_asked IS true",
+        ["coordination_asked", "is_open", "due_at", "id"],
+    ),
     "ix_appeal_follow_up": ("follow_up_on IS NOT NULL", ["office_id", "follow_up_on"]),
 }
 

@@ -18,7 +18,7 @@ from ledger.config import SHANGHAI
 from ledger.db import db, now, writing
 from ledger.deadlines.calendar import local_day
 from ledger.trail.models import Entry, Serial
-from request_hand import Seen, do
+from request_hand import FRAGMENT, Seen, do
 
 DAY = timedelta(days=1)
 
@@ -93,7 +93,9 @@ def test_what_a_unit_cannot_solve_tops_the_managers_page_until_dealt_with(cast: 
     withdrawn = {"way": "void", "reason": "重复"}
     assert cast.client("zhou").post(f"/appeals/{other}/withdraw", data=withdrawn).status_code == 303
     assert blocks(cast, "ma", now())["coordination"] == [number]
-    assert manager.post(f"/appeals/{number}/confer", data=conference(cast)).status_code == 303
+    url = f"/appeals/{number}/confer"
+    done = manager.post(url, data=conference(cast), headers=FRAGMENT)
+    assert done.status_code == 200 and "已登记会商" in done.text
     assert "coordination" not in blocks(cast, "ma", now())
     sound(cast, number, other)
 

@@ -17,7 +17,7 @@ from ledger.appeals.replay import check_appeal
 from ledger.db import db, now
 from ledger.deadlines.calendar import local_day
 from ledger.people.models import Post
-from request_hand import Seen
+from request_hand import FRAGMENT, Seen
 
 DAY = timedelta(days=1)
 
@@ -62,7 +62,8 @@ def test_up_to_the_city_which_hands_off_and_rules_and_back(cast: Cast) -> None:
     assert city.post(f"/appeals/{number}/raise", data={"reason": "越权"}).status_code == 403
     assert county.post(f"/appeals/{number}/raise", data={"reason": " "}).status_code == 422
     typed = {"reason": "涉及安远县路段，本县无权协调"}
-    assert county.post(f"/appeals/{number}/raise", data=typed).status_code == 303
+    done = county.post(f"/appeals/{number}/raise", data=typed, headers=FRAGMENT)
+    assert done.status_code == 200 and "已提请上级协调" in done.text, "still in sight at once"
 
     raised = Seen(cast, number)
     assert (raised.state, raised.lead_unit_id, raised.asked) == ("accepted", None, None)
@@ -86,7 +87,8 @@ def test_up_to_the_city_which_hands_off_and_rules_and_back(cast: Cast) -> None:
     cast.assign(number, "other_bureau", by="shi")
     assert city.post(f"/appeals/{number}/hand-back", data={"ruling": ""}).status_code == 422
     ruling = {"ruling": "由寻乌县公安交管部门牵头，安远县配合"}
-    assert city.post(f"/appeals/{number}/hand-back", data=ruling).status_code == 303
+    done = city.post(f"/appeals/{number}/hand-back", data=ruling, headers=FRAGMENT)
+    assert done.status_code == 200 and "已交回下级办公室" in done.text
     back = Seen(cast, number)
     assert (back.state, set(back.running)) == ("accepted", {"assign"})
     assert back.assignments[-1]["release_reason"] == "handed_back"

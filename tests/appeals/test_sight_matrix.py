@@ -271,6 +271,27 @@ def test_what_an_office_once_owned_it_goes_on_seeing(cast: Cast, laid: dict[str,
     assert shown(cast.client("tang").get("/appeals/").text) == numbers(laid, HERE)
 
 
+def test_what_went_up_to_the_city_is_seen_there_and_by_the_office_that_put_it(
+    cast: Cast, laid: dict[str, Any]
+) -> None:
+    went = {"of_firm", "to_police_secret"}
+    for key in went:
+        if key == "of_firm":
+            cast.accept(laid[key])
+        cast.do(laid[key], lambda a, at: a.raise_up("涉及外县", by=cast.actor("zhou"), at=at))
+    for name, keys in SEES.items():
+        # Operators find what their own jurisdiction owns.
+        expected = numbers(laid, keys - went if name == "tang" else keys)
+        client = cast.client(name)
+        assert shown(client.get("/appeals/").text) == expected, name
+        for key in went:
+            status = client.get(f"/appeals/{laid[key]}").status_code
+            assert status == (200 if laid[key] in expected else 404), (name, key)
+        told = "to_police_secret" in keys - BLIND_TO_NAME.get(name, set()) and name != "tang"
+        page = client.get(f"/appeals/{laid['to_police_secret']}").text
+        assert (SECRET_NAME in page) == told, name
+
+
 def test_an_office_handles_what_a_neighbour_hands_it(cast: Cast, laid: dict[str, Any]) -> None:
     """层层交办: its coordinators act as handlers, and their desk says so."""
     cast.accept(laid["other"], by="yuan")
