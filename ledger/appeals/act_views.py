@@ -21,7 +21,7 @@ from ..people.actor import Actor
 from ..trail.act import StaleForm
 from ..trail.models import Entry
 from ..web import is_htmx, see_other, wants_fragment
-from . import acts
+from . import acts, outcomes
 from .act_forms import ActForm
 from .acts import BY_URL, Act, Doing, Drawing
 from .assist_acts import hand
@@ -30,7 +30,7 @@ from .leaf import Leaf
 from .models import Appeal
 from .pages import blueprint
 from .queries import entries_of
-from .record import Invalid, Refused
+from .record import Invalid, Questioned, Refused
 from .show_queries import stands
 from .show_views import Panel, address, article, found, loaded_panels, panel, read, trail
 from .unit_choices import usual_assists, usual_lead
@@ -205,7 +205,11 @@ def _did(act: Act, appeal: Leaf, actor: Actor) -> bool:
 
 def _says_the_same(form: ActForm, appeal: Leaf | Appeal, entries: Sequence[Entry]) -> bool:
     """Whether every word typed stands in the ink already: other words must not be lost."""
-    kept = {text.body for entry in entries for text in entry.texts}
+    texts = [text for entry in entries for text in entry.texts]
+    kept = {text.body for text in texts}
+    for text in texts:
+        if text.place.endswith(".particulars"):
+            kept.update(outcomes.read(text.body).values())
     return all(
         field.data in kept or field.data == getattr(appeal, field.short_name, None)
         for field in form.shown()
@@ -215,6 +219,8 @@ def _says_the_same(form: ActForm, appeal: Leaf | Appeal, entries: Sequence[Entry
 
 def _note(form: ActForm, invalid: Invalid) -> None:
     """The verb's complaint beside the field it names, or above the form."""
+    if isinstance(invalid, Questioned):
+        form.receipt.data = outcomes.digest(form[invalid.field].data)
     field = next((one for one in form if one.short_name == invalid.field), None)
     if field is None:
         form.form_errors = [*form.form_errors, invalid.reason]

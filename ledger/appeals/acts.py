@@ -19,7 +19,16 @@ from ..people.actor import Actor
 from ..people.models import Unit
 from ..web import Text, Tick
 from . import act_forms as forms
-from . import asked, assist_acts, lifecycle, plates, reckoning, unit_choices
+from . import (
+    asked,
+    assist_acts,
+    lifecycle,
+    outcome_acts,
+    outcome_forms,
+    plates,
+    reckoning,
+    unit_choices,
+)
 from .attachment_views import Taken, to_rows
 from .intake import CORRECTABLE
 from .leaf import Leaf
@@ -304,12 +313,14 @@ def _offer_review(form: Any, drawing: Drawing) -> None:
     outcome = catalogue().outcomes.get(drawing.appeal.outcome)
     if (outcome is None or not outcome.holds) and "hold_review_on" in form:
         del form.hold_review_on
+    if not outcome_acts.about_remainder(drawing):
+        del form.remainder
 
 
 def _on_review(drawing: Drawing) -> tuple[Any, ...]:
     outcome = catalogue().outcomes.get(drawing.appeal.outcome)
     holds = outcome is not None and outcome.holds
-    return (holds, *_on_day(drawing))
+    return (holds, bool(outcome_acts.about_remainder(drawing)), *_on_day(drawing))
 
 
 def _words_of_review(drawing: Drawing) -> Mapping[str, str]:
@@ -318,6 +329,8 @@ def _words_of_review(drawing: Drawing) -> Mapping[str, str]:
 
 def _prefill_review(form: Any, drawing: Drawing) -> None:
     form.public_reply.data = drawing.appeal.public_reply
+    if "remainder" in form:
+        form.remainder.data = True
     if "hold_review_on" in form:
         form.hold_review_on.data = drawing.at.astimezone(SHANGHAI).date() + 15 * DAY
 
@@ -482,6 +495,11 @@ def _by_reason(verb: str) -> Run:
     return run
 
 
+def _reopen(do: Doing) -> None:
+    form = do.form
+    do.appeal.reopen(form.reason.data, reason_code=form.reason_code.data, **do.hand_seen)
+
+
 def _sign_for(do: Doing) -> None:
     form = do.form
     do.appeal.sign_for(
@@ -512,19 +530,6 @@ def _progress(do: Doing) -> None:
         happened_at=_happened(form),
         hand=assist_acts.hand(form),
         **do.hand,
-    )
-
-
-def _answer(do: Doing) -> None:
-    form = do.form
-    do.appeal.answer(
-        form.outcome.data,
-        form.account.data,
-        form.public_reply.data or "",
-        evidence=form.evidence.data or "",
-        attachments=do.files(),
-        hand=assist_acts.hand(form),
-        **do.hand_seen,
     )
 
 
@@ -579,8 +584,11 @@ def _review(do: Doing) -> None:
         note=form.note.data or "",
         public_reply=form.public_reply.data,
         hold_review_at=forms.end_of_day(on),
+        receipt_meant=form.receipt_meant,
         **do.hand_seen,
     )
+    if "remainder" in form and form.remainder.data:
+        do.appeal.link_remainder(**do.hand)
 
 
 def _call_back(do: Doing) -> None:
@@ -622,7 +630,10 @@ def _close(do: Doing) -> None:
 
 
 def _refuse_closing(do: Doing) -> None:
-    do.appeal.refuse_closing(do.form.to.data, do.form.reason.data, **do.hand_seen)
+    form = do.form
+    do.appeal.refuse_closing(
+        form.to.data, form.reason.data, reason_code=form.reason_code.data, **do.hand_seen
+    )
 
 
 def _tell(do: Doing) -> None:
@@ -709,10 +720,14 @@ _ROWS: tuple[Act, ...] = (
     Act("progress", "阶段反馈", ("progress",), forms.ProgressForm, _progress,
         offer=assist_acts.offer_hand("progress"), depends=assist_acts.on_hand("progress"),
         done="已提交阶段反馈", fold=frozenset({"happened_at"})),
-    Act("answer", "办结反馈", ("answer",), forms.AnswerForm, _answer,
+    Act("answer", "办结反馈", ("answer",), outcome_forms.AnswerForm, outcome_acts.answer,
         offer=assist_acts.offer_answer, prefill=assist_acts.prefill_answer,
         depends=assist_acts.on_answer, warns=_warn_before_contact,
         done="已提交反馈"),
+    Act("answer_directly", "直接答复", ("answer_directly",), outcome_forms.DirectForm,
+        outcome_acts.answer_directly, offer=outcome_acts.offer_direct,
+        prefill=outcome_acts.prefill_direct, depends=outcome_acts.on_direct,
+        done="已直接答复，待审核", hint="由办公室直接答复企业，不再交办；销号须由他人办理。"),
     Act("rule_return", "退单裁定", ("rule_return",), forms.RuleReturnForm, _rule_return,
         offer=_offer_successors, depends=_on_successors, about=asked.about_return,
         warns=asked.warn_joint_study, done="已裁定退单",
@@ -730,11 +745,16 @@ _ROWS: tuple[Act, ...] = (
         done="已提交延期申请", hint="批准前原时限照常计算。"),
     Act("review", "审核通过", ("review",), forms.ReviewForm, _review,
         offer=_offer_review, prefill=_prefill_review, depends=_on_review,
-        words=_words_of_review),
+        words=_words_of_review, about=outcome_acts.about_remainder),
     Act("review_and_call_back", "审核通过并回访", ("review", "call_back"),
-        forms.ReviewAndCallBackForm, _review_and_call_back,
-        prefill=_prefill_review, words=_words_of_review, done="已审核并回访",
+        forms.ReviewAndCallBackForm, _review_and_call_back, offer=_offer_review,
+        prefill=_prefill_review, depends=_on_review, words=_words_of_review,
+        about=outcome_acts.about_remainder, done="已审核并回访",
         fold=frozenset({"public_reply", "note"})),
+    Act("link_remainder", "登记遗留问题", ("link_remainder",), forms.ActForm,
+        outcome_acts.link_remainder, about=outcome_acts.about_remainder,
+        done="已将遗留问题登记为关联诉求",
+        hint="诉求主体、联系人等与本件相同，登记后待受理。", at_once=True),
     Act("send_back", "退回重报", ("send_back",), forms.SendBackForm, _send_back,
         offer=_offer_reasons("send_back"), tone="danger"),
     Act("call_back", "回访", ("call_back",), forms.CallBackForm, _call_back,
@@ -747,12 +767,12 @@ _ROWS: tuple[Act, ...] = (
         hint="请核对办理结果、对企业的答复和回访情况后销号。",
         fold=frozenset({"note"}), at_once=True),
     Act("refuse_closing", "不予销号", ("refuse_closing",), forms.RefuseForm, _refuse_closing,
-        done="已退回，不予销号", tone="danger"),
+        offer=_offer_reasons("refuse"), done="已退回，不予销号", tone="danger"),
     Act("tell", "告知企业", ("tell",), forms.TellForm, _tell, done="已记录告知情况"),
     Act("resume", "恢复办理", ("resume",), forms.ResumeForm, _resume, offer=_offer_resume,
         depends=_on_hold),
-    Act("reopen", "撤销销号", ("reopen",), forms.ReasonForm, _by_reason("reopen"),
-        done="已重新受理，待交办", tone="danger"),
+    Act("reopen", "撤销销号", ("reopen",), forms.ReopenForm, _reopen,
+        offer=_offer_reasons("reopen"), done="已重新受理，待交办", tone="danger"),
     Act("recur", "再次反映", ("recur",), forms.RecurForm, _recur,
         done="已记录，提请办公室撤销销号"),
     Act("supplement", "补充", ("supplement",), forms.SupplementForm, _supplement,

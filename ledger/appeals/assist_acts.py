@@ -10,7 +10,7 @@ from ..catalogue.queries import catalogue
 from ..people import queries as people
 from ..people.directory import directory
 from ..people.models import Unit
-from . import lifecycle
+from . import lifecycle, outcomes
 from .lifecycle import ASSIGNMENT_STATES
 from .record import Invalid
 
@@ -79,23 +79,34 @@ def _named(given: Any) -> str:
 
 
 def offer_answer(form: Any, drawing: Drawing) -> None:
-    """What an assist says goes to the lead, who tells the firm."""
+    """What an assist says goes to the lead, who tells the firm: an account alone."""
     offer_hand("answer")(form, drawing)
     form.outcome.choices = dict(catalogue().outcome_choices())
-    parts = {given.part for given in hands("answer", drawing)}
-    reply = form.public_reply
-    if parts - {"lead"}:
-        reply.validators = ()
-        reply.flags.required = None
-    if parts == {"assist"}:
+    mine = {str(given.id): given.part for given in hands("answer", drawing)}
+    chosen = form.hand.data if "hand" in form else ""
+    parts = {mine[chosen]} if chosen in mine else set(mine.values())
+    if not parts - {"lead"}:
+        return
+    for field in (form.outcome, form.public_reply):
+        field.validators = ()
+        field.flags.required = None
+    if "lead" in parts:
+        return
+    form.assists = True
+    if "lead" not in mine.values():
+        form.leave_to_lead()
+        reply = form.public_reply
         reply.label.text, reply.description = "建议答复", "供主办单位答复企业时采用，可不填"
+        form.account.description = "供主办单位和办公室参考，不对企业公开"
 
 
 def prefill_answer(form: Any, drawing: Drawing) -> None:
     """What was sent back is mended, not written anew."""
     mine = hand_of("answer", drawing)
     if mine is not None:
-        form.outcome.data = mine.outcome
+        if "outcome" in form:
+            form.outcome.data = mine.outcome
+        form.fill(outcomes.read(mine.particulars))
         form.account.data = mine.account
         form.public_reply.data = mine.public_reply
         form.evidence.data = mine.evidence
@@ -171,6 +182,7 @@ def clock_of(form: Any) -> int | None:
 
 
 def offer_recall(form: Any, drawing: Drawing) -> None:
+    form.reason_code.choices = dict(catalogue().reason_choices("recall"))
     if not any(a.is_open for a in drawing.appeal.assists):
         del form.release_assists
 
@@ -220,4 +232,5 @@ def send_back_assist(do: Doing) -> None:
 def recall(do: Doing) -> None:
     form = do.form
     ticked = "release_assists" in form and bool(form.release_assists.data)
-    do.appeal.recall(form.reason.data, release_assists=ticked, **do.hand_seen)
+    code = form.reason_code.data
+    do.appeal.recall(form.reason.data, reason_code=code, release_assists=ticked, **do.hand_seen)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,16 +12,15 @@ from ..deadlines import clocks
 from ..deadlines.queries import caps_in_force, load_calendar
 from ..people.actor import Actor
 from ..people.models import Unit
-from .intake import Intake
+from ..trail.act import Act
+from . import outcomes
+from .intake import Intake, _known_reason
 from .parts import Assignment, Deadline
-from .record import Invalid, Refused
+from .record import Invalid, Questioned, Refused
 from .standing import ANSWERS
 
 if TYPE_CHECKING:
     from ..files.models import Attachment
-
-RECEIPTS = ("收悉", "已收到", "收到")
-"""A public reply that says no more than this is questioned (design §3, domain)."""
 
 
 class Handling(Intake):
@@ -60,6 +59,7 @@ class Handling(Intake):
             self._start_unit_clocks(assignment, at, due_at=due_at)
             self._offer_assists(assists, assist_due_at, by, at, letter_number, note)
             act.data["unit"] = unit.name
+            self.answered_directly = False
             if assists:
                 act.data["assists"] = [one.name for one in assists]
             if act.seat is not None and act.seat.role == "duty_officer":
@@ -232,13 +232,17 @@ class Handling(Intake):
         *,
         by: Actor,
         at: datetime,
+        reason_code: str = "",
         release_assists: bool = False,
         seen: int | None = None,
     ) -> None:
         """Take the lead assignment back; assists run on unless released."""
         if not reason.strip():
             raise Invalid("reason", "请填写收回理由")
+        if reason_code:
+            _known_reason("recall", reason_code)
         with self.act("recall", by=by, at=at, seen=seen) as act:
+            act.data["reason"] = reason_code
             act.texts["reason"] = reason
             lead = self.lead
             if lead is not None:
@@ -345,23 +349,29 @@ class Handling(Intake):
         by: Actor,
         at: datetime,
         evidence: str = "",
+        particulars: Mapping[str, str] | None = None,
         attachments: Iterable[Attachment] = (),
         hand: int | None = None,
         seen: int | None = None,
+        receipt_meant: bool = False,
     ) -> None:
         """The lead's final answer: the first key; or an assist's, which leaves the appeal as it
-        is. Answering counts as signing for.
+        is and needs an account alone. Answering counts as signing for.
 
-        Raises Invalid where the outcome's evidence is missing: an attachment, or an account of
-        how it was checked (who, when, how, result).
+        Raises Invalid where the outcome's particulars or evidence are missing: an attachment, or
+        an account of how it was checked (who, when, how, result); Questioned for a mere receipt
+        (收悉) that is not `receipt_meant`.
         """
-        files = list(attachments)
-        self._check_answer(outcome, account, evidence, bool(files))
+        files, given = list(attachments), particulars or {}
+        if not account.strip():
+            raise Invalid("account", "请填写内部办理情况")
         with self.act("answer", by=by, at=at, hand=hand, seen=seen) as act:
             assignment: Assignment = act.assignment
             # What an assist says is for the lead; the firm hears the lead.
+            if assignment.part == "lead" or outcome:
+                self._check_outcome(outcome, evidence, bool(files), given, at)
             if assignment.part == "lead" or public_reply.strip():
-                self._check_reply(public_reply)
+                self._check_reply(public_reply, act, receipt_meant)
             if assignment.handler_id is None:
                 self._sign(assignment, by, at, assignment.handler_name)
             assignment.state = "answered"
@@ -371,6 +381,7 @@ class Handling(Intake):
             assignment.account = account
             assignment.public_reply = public_reply
             assignment.evidence = evidence
+            assignment.particulars = outcomes.written(outcome, given)
             if files:
                 self.attachments.extend(files)
             self.end_clocks(at, *ANSWERS, assignment=assignment)
@@ -382,21 +393,33 @@ class Handling(Intake):
             self.outcome = outcome
             self.account = account
             self.public_reply = public_reply
+            self.particulars = assignment.particulars
             self.start_clock("review", at, "反馈")
 
     @staticmethod
-    def _check_reply(public_reply: str) -> None:
+    def _check_reply(public_reply: str, act: Act, receipt_meant: bool) -> None:
         if not public_reply.strip():
             raise Invalid("public_reply", "请填写对企业的答复")
-        if len(public_reply.strip()) < 10 and any(w in public_reply for w in RECEIPTS):
-            raise Invalid("public_reply", "“收悉”不是答复，请写明办理结果")
+        if not outcomes.is_receipt(public_reply):
+            return
+        if not receipt_meant:
+            raise Questioned(
+                "public_reply",
+                "只说“收悉”不是答复，请写明办理结果；确需照此答复的，请再次提交，即为确认",
+            )
+        act.data["receipt"] = True
 
-    def _check_answer(self, outcome: str, account: str, evidence: str, has_files: bool) -> None:
+    @staticmethod
+    def _check_outcome(
+        outcome: str, evidence: str, has_files: bool, given: Mapping[str, str], at: datetime
+    ) -> None:
         found = catalogue().outcomes.get(outcome)
         if found is None:
             raise Invalid("outcome", "请选择办理结果")
-        if not account.strip():
-            raise Invalid("account", "请填写内部办理情况")
+        if wrong := outcomes.problem(outcome, given, at):
+            raise Invalid(*wrong)
+        if outcomes.proves_itself(outcome):
+            return
         if found.needs_evidence and not evidence.strip() and not has_files:
             wanted = found.evidence or "核实人、核实时间、方式和结果"
             raise Invalid("evidence", f"结果为“{found.name}”的，请上传佐证附件或写明：{wanted}")
@@ -413,6 +436,8 @@ class Handling(Intake):
         """退回重报: reopens the same assignment with what was left of its time."""
         if not reason.strip():
             raise Invalid("reason", "请写明缺什么、怎么补")
+        if reason_code:
+            _known_reason("send_back", reason_code)
         with self.act("send_back", by=by, at=at, seen=seen) as act:
             act.data["reason"] = reason_code
             act.texts["reason"] = reason

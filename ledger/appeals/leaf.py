@@ -59,6 +59,7 @@ class Handing(Given):
         account: str
         public_reply: str
         evidence: str
+        particulars: str
         sent_back_for: str
         released_at: datetime | None
         returns: int
@@ -160,6 +161,12 @@ class Leaf(Standing[Handing, Clock]):
         outcome: str
         account: str
         public_reply: str
+        answered_directly: bool
+        evidence: str
+        particulars: str
+        reworks: int
+        origin_id: int | None
+        remainder_id: int | None
         details_asked: bool
         details_question: str
         called_at: datetime | None
@@ -358,6 +365,7 @@ _APPEAL = tuple(
         "complained_unit", "registered_at", "registrar_id", "registrar_unit_id", "opening",
         "accepted_at", "assigned_at", "answered_at", "reviewed_at", "confirmed_at", "closed_at",
         "ended_at", "lead_unit_id", "lead_signed", "outcome", "account", "public_reply",
+        "answered_directly", "evidence", "particulars", "reworks", "origin_id", "remainder_id",
         "details_asked", "details_question", "attempts", "attempt_half_days", "called_at",
         "caller_id", "contacted",
         "solved", "satisfaction", "undetermined", "upheld_for", "upholder_id", "call_exempt",
@@ -403,7 +411,8 @@ _ASSIGNMENTS = (
             for name in (
                 "id", "unit_id", "part", "state", "round", "assigned_at", "letter_number", "note",
                 "signed_at", "deemed", "handler_name", "contacted_at", "planned_at", "answered_at",
-                "outcome", "account", "public_reply", "evidence", "sent_back_for", "released_at",
+                "outcome", "account", "public_reply", "evidence", "particulars", "sent_back_for",
+                "released_at",
                 "release_reason", "returns", "extensions",
             )
         ),

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, relationship
 from ..files.models import Attachment
 from ..firms.models import Firm
 from ..people.models import Unit
+from .answering import Answering
 from .assisting import Assisting
 from .parts import (
     AppealPlate,
@@ -35,7 +36,7 @@ def _few(name: str, where: str, *columns: str) -> Index:
     )
 
 
-class Appeal(Assisting, Requesting, Reckoning):
+class Appeal(Answering, Assisting, Requesting, Reckoning):
     """诉求. See record.py for its columns."""
 
     __tablename__ = "appeal"

@@ -68,6 +68,8 @@ class Assignment(Given, Trailed, Base):
     account: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
     public_reply: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
     evidence: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
+    particulars: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
+    """What the outcome has to say for itself (outcomes.py)."""
     sent_back_at: Mapped[datetime | None]
     sent_back_for: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
     released_at: Mapped[datetime | None]

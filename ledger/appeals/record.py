@@ -65,6 +65,10 @@ class Invalid(ValueError):
         self.reason = reason
 
 
+class Questioned(Invalid):
+    """Taken all the same where it is sent again as it stands."""
+
+
 class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     """诉求: one complaint of one appellant; a row of the ledger."""
 
@@ -137,6 +141,12 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     account: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
     public_reply: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
     answered_directly: Mapped[bool] = mapped_column(Boolean, default=False)
+    evidence: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
+    particulars: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
+    """Of a direct answer, which no assignment keeps; `particulars` also of the lead's."""
+    origin_id: Mapped[int | None] = mapped_column(Id)
+    """The appeal that left this one over (遗留问题), and the other way round."""
+    remainder_id: Mapped[int | None] = mapped_column(Id)
 
     details_asked: Mapped[bool] = mapped_column(Boolean, default=False)
     details_question: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)

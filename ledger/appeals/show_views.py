@@ -30,7 +30,7 @@ from ..people.directory import directory
 from ..people.regions import region_name
 from ..trail.models import ERASED
 from ..web import NotFound, Refused, wants_fragment
-from . import acts, asked, cells, holding, lifecycle, show_queries, story
+from . import acts, asked, cells, holding, lifecycle, outcomes, show_queries, story
 from . import leaf as leaves
 from .act_forms import ActForm, RevealForm
 from .acts import ACTS, Act, Drawing
@@ -135,7 +135,24 @@ class Panel:
 
     @property
     def main(self) -> list[Any]:
-        return [f for f in self.fields if f.name not in self.act.fold]
+        aside = {*self.act.fold, *outcomes.PARTICULARS}
+        return [f for f in self.fields if f.name not in aside]
+
+    @property
+    def particulars(self) -> list[tuple[outcomes.Group, list[Any]]]:
+        """What the outcomes ask for, group by group."""
+        there = {f.name: f for f in self.fields}
+        return [
+            (group, [there[one.name] for one in group.particulars])
+            for group in outcomes.GROUPS
+            if group.particulars[0].name in there
+        ]
+
+    @property
+    def brings_account(self) -> bool:
+        """Whether the reply may be begun with the account."""
+        names = {f.name for f in self.fields}
+        return {"account", "public_reply"} <= names
 
     @property
     def folded(self) -> list[Any]:
@@ -162,6 +179,11 @@ SIZES = {
     "reason_code": "",
     "hold_review_on": "half",
     "until": "half",
+    **dict.fromkeys(
+        ("document", "document_number", "checked_by", "checked_at", "referred_to", "referred_way",
+         "referred_on", "next_review_on"),
+        "half",
+    ),
     "contact_name": "half",
     "phone": "half",
     "spot_name": "half",
@@ -254,7 +276,8 @@ def _filled(act: Act, form: ActForm, at_address: str, **more: Any) -> Panel:
         }
     hints: list[tuple[str, str]] = []
     if "outcome" in form:
-        hints = [(row.name, row.evidence) for row in catalogue().outcomes.values() if row.evidence]
+        hints = [(row.name, row.evidence) for row in catalogue().outcomes.values() if row.evidence
+                 and not outcomes.proves_itself(row.code)]
     return Panel(act, form, hints=hints, **more)
 
 
@@ -322,6 +345,9 @@ def article(
         "trail": _hole("trail") if said_later else _drawn_trail(appeal, book),
         "masters": around.masters,
         "merged": around.merged,
+        "linked": around.linked,
+        "direct": _direct(appeal, book),
+        "order_hint": _order_hint(appeal, facts, actor, at),
         "opened": opened,
         "others": [act for act in may_now if opened is None or act.code != opened.act.code],
         "first": first,
@@ -337,12 +363,14 @@ class Around(NamedTuple):
 
     masters: tuple[Any, ...]
     merged: tuple[Any, ...]
+    linked: tuple[Any, ...]
 
     @classmethod
     def of(cls, appeal: Leaf, actor: Actor, at: datetime) -> Around:
         return cls(
             tuple(show_queries.master_of(appeal, actor, at)),
             tuple(show_queries.merged_into(appeal, actor, at)),
+            tuple(show_queries.linked_with(appeal, actor, at)),
         )
 
 
@@ -654,6 +682,7 @@ class Handed(NamedTuple):
     outcome: str
     is_past: bool
     asked: Sequence[asked.Asked]
+    particulars: Sequence[Fact]
 
 
 RELEASES = {
@@ -698,9 +727,32 @@ def _assignments(appeal: Leaf, told: Mapping[int, Clock], book: Catalogue) -> li
                 outcome=book.outcome_name(row.outcome) if row.outcome else "",
                 is_past=is_past(row),
                 asked=requests.get(row.id, ()),
+                particulars=outcomes.told(row.particulars),
             )
         )
     return handed
+
+
+def _direct(appeal: Leaf, book: Catalogue) -> list[Fact]:
+    """The office's own answer, while it stands."""
+    if not appeal.answered_directly or appeal.state == "accepted":
+        return []
+    answered = clocks.shown(appeal.answered_at) if appeal.answered_at else ""
+    return [
+        ("直接答复", answered),
+        ("办理结果", book.outcome_name(appeal.outcome)),
+        *outcomes.told(appeal.particulars),
+        ("内部情况", appeal.account),
+        ("对企业答复", appeal.public_reply),
+        *([("佐证", appeal.evidence)] if appeal.evidence else []),
+    ]
+
+
+def _order_hint(appeal: Leaf, facts: Facts, actor: Actor, at: datetime) -> str:
+    """For whoever could issue one: so many reworks call for a supervision order (design §5)."""
+    if not appeal.suggests_order(at) or not lifecycle.may("order", facts, actor):
+        return ""
+    return f"本件已重办{appeal.reworks}次，建议发督办单。"
 
 
 class Holder(NamedTuple):

@@ -22,6 +22,7 @@ from ..people.actor import Actor
 from ..people.directory import directory
 from . import lifecycle
 from .lifecycle import OPEN_ASSIGNMENT, Facts, Held
+from .outcomes import left_over
 
 MAIN_CLOCK: dict[str, tuple[str, ...]] = {
     "registered": ("accept",),
@@ -154,6 +155,10 @@ class Standing(Generic[A, D]):
         requests: Any
         asked: Any
         external_orders: Any
+        outcome: Any
+        reworks: Any
+        particulars: Any
+        remainder_id: Any
 
     def _liaisons(self, day: date) -> Iterable[int]:
         """Who looks after its firm."""
@@ -217,7 +222,14 @@ class Standing(Generic[A, D]):
             opening=self.opening,
             held_from=self.held_from,
             asked=self.asked or 0,
+            remainder_due=self.remainder_id is None
+            and bool(left_over(self.outcome, self.particulars)),
         )
+
+    def suggests_order(self, at: datetime) -> bool:
+        """So many reworks that a supervision order is called for (design §5)."""
+        most = caps_in_force(at).order_from_rework
+        return self.state in lifecycle.OPEN and self.reworks >= most > 0
 
     def turning(self, at: datetime) -> tuple[Any, ...]:
         """What `facts` says beyond what a version of the appeal, the units and the catalogue do."""
@@ -225,6 +237,7 @@ class Standing(Generic[A, D]):
         return (
             is_off_hours(at),
             self.may_give_up_calling(at),
+            self.suggests_order(at),
             config().strict_home_unit,
             *(self._refusals(given, at) for given in self.assignments),
             *sorted(self._liaisons(day)),

@@ -20,6 +20,7 @@ from ..deadlines.limits import STAGES
 from ..firms.phones import mask
 from ..people.roles import LABELS as ROLES
 from ..trail.replay import Rows, apply_body, read
+from . import outcomes
 from .lifecycle import BY_CODE, STATES
 
 WITHHELD = "按规定不予显示"
@@ -33,6 +34,7 @@ FIELDS: dict[str, str] = {
     "public_reply": "对企业的答复",
     "account": "内部办理情况",
     "evidence": "佐证",
+    "particulars": "办理结果要件",
     "note": "交办意见",
     "handler_name": "经办人",
     "handler_phone": "经办人电话",
@@ -62,7 +64,7 @@ NEVER_TOLD = frozenset({"query_code", "raw"})
 SPOKEN_WITH = frozenset({"attempt", "tell", "decline", "withdraw"})
 """Verbs whose notes tell of a talk with the appellant, often by name."""
 
-FIRST = ("account", "public_reply", "evidence")
+FIRST = ("account", "public_reply", "particulars", "evidence")
 """What an answer says comes before everything else."""
 
 WORDS: dict[str, str] = {
@@ -87,6 +89,9 @@ NOTES: dict[tuple[str, str], str] = {
     ("close", "note"): "销号意见",
     ("endorse", "note"): "追认意见",
     ("set_due", "reason"): "核定理由",
+    ("recall", "reason"): "收回理由",
+    ("reopen", "reason"): "撤销理由",
+    ("refuse_closing", "reason"): "不予销号理由",
     ("recompute", "reason"): "重算理由",
     ("send_back", "reason"): "退回理由",
     ("send_back_assist", "reason"): "退回理由",
@@ -404,6 +409,12 @@ class _Teller:
             self._say("情形", words or self.names.reason_name(kind, reason))
         if master := data.get("master"):
             self._say("合并到", str(master))
+        self._say("关联诉求", str(data.get("remainder", "")))
+        self._say("由此件遗留问题登记", str(data.get("origin", "")))
+        if data.get("receipt"):
+            self._say("注意", "答复只是回执，经再次提交确认")
+        if data.get("suggests_order"):
+            self._say("提示", "重办次数已达规定，建议发督办单")
         self._attachments()
         if data.get("closer_in_unit"):
             self._say("注意", "销号人人事关系在承办单位")
@@ -497,6 +508,10 @@ class _Teller:
                 continue
             if self._is_withheld(place, column, text):
                 told = Told(self._label(place, column), WITHHELD, quiet=True)
+            elif column == "particulars" and not text.erased:
+                said = [Told(label, words) for label, words in outcomes.told(text.words)]
+                self.told += [one for one in said if one not in self.told]
+                continue
             else:
                 words = _words(text)
                 if words in heard and not text.erased:
