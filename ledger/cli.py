@@ -225,11 +225,12 @@ def worker() -> None:
     from .appeals import sweeps as of_appeals
     from .files import sweeps as of_files
     from .hotline import sweeps as of_hotline
+    from .people import sweeps as of_people
     from .work import statistics
     from .work import worker as work
 
     _refuse_unlaid()
-    for room in (of_files, of_appeals, of_hotline, statistics):
+    for room in (of_files, of_appeals, of_hotline, of_people, statistics):
         room.register()
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     db.session.remove()

@@ -15,18 +15,19 @@ from flask.typing import ResponseReturnValue
 
 from ..catalogue.queries import catalogue
 from ..db import db, now, writing
+from ..people import drafts
 from ..people import queries as people
 from ..people.acting import current_actor
 from ..people.actor import Actor
 from ..trail.act import StaleForm
 from ..trail.models import Entry
 from ..web import is_htmx, see_other, wants_fragment
-from . import acts, outcomes
+from . import acts, asides, outcomes
 from .act_forms import ActForm
 from .acts import BY_URL, Act, Doing, Drawing
 from .assist_acts import hand
 from .attachment_views import Taken, forget, store, take_files
-from .leaf import Leaf
+from .leaf import Leaf, drafts_of
 from .models import Appeal
 from .pages import blueprint
 from .queries import entries_of
@@ -74,6 +75,8 @@ def do(number: str, verb: str) -> ResponseReturnValue:
     act, at, actor = _act(verb), now(), current_actor()
     appeal = found(number, actor, at)
     form = acts.form_of(act, Drawing(appeal, actor, at), typed=True)
+    if (aside := request.form.get("aside", "")) in asides.ALL:
+        return _aside(aside, act, form, appeal, actor, at)
     sound = form.validate()
     if not sound or len(act.verbs) > 1 or _brings_files(form):
         # Else the verb's own guard says the same, and needs to be asked once only.
@@ -98,6 +101,7 @@ def do(number: str, verb: str) -> ResponseReturnValue:
             # A note may be made twice; of all else the table of acts tells, and is asked anyway.
             if not (act.is_note and _is_second_click(act, form, appeal, actor, at)):
                 act.run(doing)
+                drafts.drop(actor.id, drafts_of(number, act.url))
                 db.session.commit()
     except (Invalid, Refused, StaleForm) as problem:
         shown = read(number, actor, at)
@@ -228,6 +232,65 @@ def _note(form: ActForm, invalid: Invalid) -> None:
         field.errors = [*field.errors, invalid.reason]
 
 
+# -- what is no act ----------------------------------------------------------------------------
+
+
+def _aside(
+    aside: str, act: Act, form: ActForm, appeal: Appeal, actor: Actor, at: datetime
+) -> ResponseReturnValue:
+    """The form comes back with something done to what is typed in it; nothing to the appeal."""
+    number, key = appeal.number, drafts_of(appeal.number, act.url)
+    if aside == asides.DROP:
+        with writing():
+            drafts.drop(actor.id, key)
+            db.session.commit()
+        if not wants_fragment():
+            return see_other(f"{address(number)}/{act.url}")
+        fresh = read(number, actor, now())
+        return _answer(panel(act, fresh, actor, at, is_open=True), fresh, actor, at, 200)
+    said = ""
+    if aside == asides.AUTOSAVE and _is_late(act, form, appeal, actor):
+        return "", 204
+    if aside in (asides.DRAFT, asides.AUTOSAVE):
+        said = asides.keep(actor, key)
+    if aside == asides.AUTOSAVE:
+        return asides.told(said)
+    taken: list[Taken] = []
+    if "files" in form:
+        taken, _problems = take_files(form.files)
+        store(taken)
+    if aside == asides.BRING:
+        said = asides.bring(form)
+    leaf = read(number, actor, at)
+    verdict = acts.may(act, leaf, leaf.facts(at), actor, hand(form))
+    shown = panel(
+        act,
+        leaf,
+        actor,
+        at,
+        form=form,
+        is_open=bool(verdict),
+        refusal=verdict.reason,
+        gives_back=True,
+        taken=taken,
+        said=said,
+    )
+    return _answer(shown, leaf, actor, at, 200)
+
+
+def _is_late(act: Act, form: ActForm, appeal: Appeal, actor: Actor) -> bool:
+    """Whether this very form was sent meanwhile, so that there is nothing left to keep of it."""
+    seen = form.seen_version
+    return (
+        seen is not None
+        and seen < appeal.version
+        and any(
+            entry.seq > seen and entry.verb == act.verbs[-1] and entry.actor_id == actor.id
+            for entry in entries_of(appeal)
+        )
+    )
+
+
 # -- what comes back ---------------------------------------------------------------------------
 
 
@@ -318,7 +381,7 @@ def _answer(
     if wants_fragment() and status in (200, 422):
         context: dict[str, Any] = {"opened": shown, "address": address(appeal.number)}
         response = make_response(render_template("appeals/show/_panel.html", **context), status)
-        if status == 422:
+        if request.method == "POST":
             response.headers["HX-Retarget"] = f"#act-{shown.act.url}"
             response.headers["HX-Reswap"] = "outerHTML"
         return response

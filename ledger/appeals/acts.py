@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
+
+from wtforms.fields.core import UnboundField
 
 from ..catalogue.queries import catalogue
 from ..config import SHANGHAI
@@ -17,7 +20,7 @@ from ..firms import names, phones
 from ..people import queries as people
 from ..people.actor import Actor
 from ..people.models import Unit
-from ..web import Text, Tick
+from ..web import LongText, Text, Tick
 from . import act_forms as forms
 from . import (
     asked,
@@ -145,6 +148,13 @@ class Act:
     def is_note(self) -> bool:
         return all(lifecycle.BY_CODE[verb].note for verb in self.verbs)
 
+    @cached_property
+    def keeps_drafts(self) -> bool:
+        """Whether there is anything to write in its form."""
+        fields = (getattr(self.form, name) for name in dir(self.form))
+        kinds = [f.field_class for f in fields if isinstance(f, UnboundField)]
+        return any(issubclass(kind, LongText) for kind in kinds)
+
     @property
     def done_words(self) -> str:
         return self.done or f"已{self.label}"
@@ -209,18 +219,22 @@ def next_of(acts: list[Act], drawing: Drawing) -> Act | None:
 # -- forms -------------------------------------------------------------------------------------
 
 
-def form_of(act: Act, drawing: Drawing, *, typed: bool) -> forms.ActForm:
-    """The act's form: as sent where `typed`, else drawn afresh from the appeal.
+def form_of(
+    act: Act, drawing: Drawing, *, typed: bool, draft: Mapping[str, str] | None = None
+) -> forms.ActForm:
+    """The act's form: as sent where `typed`, as kept where there is a `draft`, else drawn afresh
+    from the appeal.
 
     Several may stand on one page, so their fields' ids begin with the act's code.
     """
-    form = act.form() if typed else act.form(formdata=None)
+    form = act.form() if typed else act.form(formdata=draft)
     for one in form:
         one.id = f"{act.code}-{one.name}"
         one.label.field_id = one.id
     act.offer(form, drawing)
     if not typed:
-        act.prefill(form, drawing)
+        if draft is None:
+            act.prefill(form, drawing)
         form.seen.data = str(drawing.appeal.version)
     return form
 

@@ -31,6 +31,7 @@ from ..files.models import Attachment
 from ..firms.models import FirmLiaison
 from ..people.actor import Actor
 from ..people.directory import UnitRow, directory
+from ..people.models import Draft
 from ..trail.models import Entry, EntryText
 from .lifecycle import FIRST_KEY
 from .models import Appeal, Assignment, Deadline, ExternalOrder, Request
@@ -196,11 +197,14 @@ class Leaf(Standing[Handing, Clock]):
         has_files: bool
         has_merged: bool
         has_liaisons: bool
+        has_drafts: bool
+        """Whether the reader has begun a form on it and not sent it."""
 
     def __init__(self, connection: Connection, seen: Row[Any], shelf: Shelf) -> None:
         self.__dict__.update(shelf["row"])
         self.knows = bool(seen.knows)
         self.has_merged, self.has_liaisons = seen.has_merged, seen.has_liaisons
+        self.has_drafts = seen.has_drafts
         self._connection = connection
         self._shelf = shelf
         self._units = directory().units
@@ -301,11 +305,17 @@ class Leaf(Standing[Handing, Clock]):
         )
 
 
+def drafts_of(number: str, act: str) -> str:
+    """What the draft of an act's form is called."""
+    return f"appeal/{number}/{act}"
+
+
 def leaf(number: str, actor: Actor, at: datetime) -> Leaf | None:
     """The appeal with this number if `actor` may see it."""
     connection = db.session.connection()
     sight = sight_of(actor, at.astimezone(SHANGHAI).date())
-    seen = connection.execute(_of(sight, actor), {"number": number}).one_or_none()
+    asked = {"number": number, "reader": actor.id, "drafts": drafts_of(number, "%")}
+    seen = connection.execute(_of(sight, actor), asked).one_or_none()
     return None if seen is None else Leaf(connection, seen, _shelf_of(connection, seen))
 
 
@@ -349,6 +359,7 @@ def _opened(sealed: str | None, place: str) -> str:
 
 _appeal, _given, _deadline = Appeal.__table__.c, Assignment.__table__.c, Deadline.__table__.c
 _order, _file, _liaison = ExternalOrder.__table__.c, Attachment.__table__.c, FirmLiaison.__table__.c
+_draft = Draft.__table__.c
 _entry, _text = Entry.__table__.c, EntryText.__table__.c
 _request = Request.__table__.c
 _merged = Appeal.__table__.alias("merged")
@@ -388,6 +399,9 @@ _KEYS = tuple(c.key for c in (*_APPEAL, *_SEALED, *_THERE))
 _ELSEWHERE = (
     exists().where(_merged.c.master_id == _appeal.id).label("has_merged"),
     exists().where(_liaison.firm_id == _appeal.firm_id).label("has_liaisons"),
+    exists()
+    .where(_draft.person_id == bindparam("reader"), _draft.form_key.like(bindparam("drafts")))
+    .label("has_drafts"),
 )
 
 

@@ -505,17 +505,18 @@ def _no_last_word(facts: Facts) -> str:
     """Why the lead cannot answer finally yet; '' where it can."""
     if facts.state != "assigned":
         return f"诉求现为“{STATES[facts.state]}”，主办单位不能办结反馈。"
-    named = _unheard(facts)
-    if not named:
+    units = _unheard(facts)
+    if not units:
         return ""
+    named = "、".join(units)
     return f"协办单位{named}尚未反馈，待其反馈或由办公室免予协办反馈后，方可办结反馈。"
 
 
-def _unheard(facts: Facts) -> str:
+def _unheard(facts: Facts) -> list[str]:
     """The assists that are still open, by name."""
-    return "、".join(
+    return [
         h.unit_name for h in facts.assignments if h.part == "assist" and h.state in OPEN_ASSIGNMENT
-    )
+    ]
 
 
 def hands(code: str, facts: Facts, actor: Actor) -> tuple[int, ...]:
@@ -632,9 +633,9 @@ def _not_now(verb: Verb, facts: Facts) -> str:
         return "没有需要追认的值班处置。"
     if verb.code == "link_remainder" and not facts.remainder_due:
         return "本件没有待登记的遗留问题：办理结果不是“部分解决”，或遗留问题已登记。"
-    if verb.code == "answer_directly" and (named := _unheard(facts)):
+    if verb.code == "answer_directly" and (units := _unheard(facts)):
         return (
-            f"协办单位{named}尚未反馈，待其反馈后方可直接答复；"
+            f"协办单位{'、'.join(units)}尚未反馈，待其反馈后方可直接答复；"
             "不再需要协办的，请交办后解除协办。"
         )
     if verb.code in NEEDS_LEAD and facts.held_from not in ("", "assigned"):

@@ -24,6 +24,7 @@ from ..deadlines import clocks
 from ..deadlines.limits import STAGES
 from ..deadlines.queries import load_calendar
 from ..firms.phones import mask
+from ..people import drafts
 from ..people.acting import current_actor
 from ..people.actor import Actor
 from ..people.directory import directory
@@ -38,7 +39,7 @@ from .assist_acts import PARTS
 from .attachment_views import Taken
 from .closing import WAYS
 from .intake import CORRECTABLE
-from .leaf import Leaf, leaf
+from .leaf import Leaf, drafts_of, leaf
 from .lifecycle import PATH, Facts
 from .lines import time_words
 from .models import Appeal
@@ -117,6 +118,10 @@ class Panel:
     """Sentences above the form: what one ought to know, and what one is warned of."""
     gives_back: bool = False
     """May not be done, but holds what was typed."""
+    draft_at: datetime | None = None
+    """When what stands in it was kept as a draft."""
+    said: str = ""
+    """What has just been done with what is typed."""
     preserved: bool = False
     """The browser has it already, with what is typed there, and keeps it."""
 
@@ -221,6 +226,9 @@ def panel(
     already."""
     drawing = Drawing(appeal, actor, at, chosen or {})
     more |= {"notes": act.warns(drawing), "about": act.about(drawing)}
+    if form is None and not chosen and (draft := _draft(act, appeal, actor)) is not None:
+        form = acts.form_of(act, drawing, typed=False, draft=draft.fields)
+        more |= {"draft_at": draft.at}
     if form is None:
         like = None if chosen else act.depends(drawing)
         if like is not None:
@@ -229,6 +237,12 @@ def panel(
             return Panel(act, None, body=body, version=version, **more)
         form = acts.form_of(act, drawing, typed=False)
     return _filled(act, form, address(appeal.number), **more)
+
+
+def _draft(act: Act, appeal: Appeal | Leaf, actor: Actor) -> drafts.Kept | None:
+    if not isinstance(appeal, Leaf) or not appeal.has_drafts:
+        return None
+    return drafts.kept(actor.id, drafts_of(appeal.number, act.url))
 
 
 ANY_NUMBER = "/appeals/-"
@@ -418,6 +432,9 @@ def drawn_article(appeal: Leaf, actor: Actor, at: datetime) -> Drawn:
     on the hour."""
     day, around = at.astimezone(SHANGHAI).date(), Around.of(appeal, actor, at)
     book = catalogue()
+    if appeal.has_drafts:
+        context = article(appeal, actor, at, around=around)
+        return Drawn(render_template("appeals/_appeal.html", **context))
     key = (actor, day, appeal.turning(at), around, directory().mark, book.mark)
     found = appeal.keep("articles", key, lambda: _article(appeal, actor, at, around))
     said: dict[str, str] = _times(appeal, found.due_sentence, found.limits, at)

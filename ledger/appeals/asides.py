@@ -1,0 +1,44 @@
+"""What may be done with a form that is not sent: kept as a draft, given up, begun from elsewhere.
+
+Each is a submit button of the form's own, so that it works without a script; the name and value
+of the button say which.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import make_response, render_template
+from flask.typing import ResponseReturnValue
+
+from ..people import drafts
+from ..people.actor import Actor
+from ..web import fragment_error, shanghai, wants_fragment
+
+BRING, DRAFT, AUTOSAVE, DROP = "bring", "draft", "autosave", "drop"
+ALL = (BRING, DRAFT, AUTOSAVE, DROP)
+
+TOO_LONG = f"内容超过{drafts.LONGEST}字，未存为草稿，请尽快提交或删减。"
+
+
+def keep(actor: Actor, key: str) -> str:
+    """Keep what was typed for this person; says when."""
+    at = None if actor.id is None else drafts.keep(actor.id, key, drafts.typed())
+    return TOO_LONG if at is None else f"草稿已保存（{shanghai(at)}），附件不保存在草稿中。"
+
+
+def told(said: str) -> ResponseReturnValue:
+    """Beside the form, while somebody types on."""
+    if said == TOO_LONG and wants_fragment():
+        return fragment_error(413, said)
+    return make_response(render_template("appeals/show/saved.html", said=said))
+
+
+def bring(form: Any) -> str:
+    """The reply to the firm begins with the account of the matter, to be edited."""
+    account, reply = form.account.data or "", form.public_reply.data or ""
+    if not account:
+        return "“内部办理情况”还没有填写。"
+    if account not in reply:
+        form.public_reply.data = f"{reply}\n{account}" if reply else account
+    return "已由办理情况带入，请改成适合告知企业的表述后再提交。"
