@@ -44,7 +44,7 @@ _ = attachment_views  # hangs its route
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
-_CARRIED = ("csrf_token", "token", "files")
+_CARRIED = ("csrf_token", "token", "files", "aside", "again-password")
 """Fields that say nothing of the matter."""
 
 
