@@ -22,18 +22,28 @@ from ..people.actor import Actor
 from ..trail.act import StaleForm
 from ..trail.models import Entry
 from ..web import is_htmx, see_other, wants_fragment
-from . import acts, asides, outcomes
+from . import acts, asides, lifecycle, outcomes
 from .act_forms import ActForm
 from .acts import BY_URL, Act, Doing, Drawing
 from .assist_acts import hand
-from .attachment_views import Taken, forget, store, take_files
+from .attachment_views import Taken, forget, store, take_files, to_rows
 from .leaf import Leaf, drafts_of
 from .models import Appeal
 from .pages import blueprint
 from .queries import entries_of
 from .record import Invalid, Questioned, Refused
 from .show_queries import stands
-from .show_views import Panel, address, article, found, loaded_panels, panel, read, trail
+from .show_views import (
+    Panel,
+    address,
+    article,
+    changed_since,
+    found,
+    loaded_panels,
+    panel,
+    read,
+    trail,
+)
 from .unit_choices import usual_assists, usual_lead
 
 AT_ONCE = timedelta(minutes=2)
@@ -248,6 +258,8 @@ def _aside(
             return see_other(f"{address(number)}/{act.url}")
         fresh = read(number, actor, now())
         return _answer(panel(act, fresh, actor, at, is_open=True), fresh, actor, at, 200)
+    if aside == asides.NOTE:
+        return _keep_as_note(act, form, appeal, actor, at)
     said = ""
     if aside == asides.AUTOSAVE and _is_late(act, form, appeal, actor):
         return "", 204
@@ -276,6 +288,49 @@ def _aside(
         said=said,
     )
     return _answer(shown, leaf, actor, at, 200)
+
+
+def _keep_as_note(
+    act: Act, form: ActForm, appeal: Appeal, actor: Actor, at: datetime
+) -> ResponseReturnValue:
+    """What was typed for an act that came too late stays as a note on the appeal."""
+    number, words = appeal.number, asides.as_note(act.label, form)
+    taken: list[Taken] = []
+    problems: Sequence[object] = [field for field in form if field.process_errors]
+    if "files" in form:
+        taken, wrong = take_files(form.files)
+        problems = [*problems, *wrong]
+    if problems or not words:
+        form.validate()
+        if not words:
+            form.form_errors = [*form.form_errors, "没有可以存为补充记录的文字"]
+        return _wrong(act, form, taken, read(number, actor, at), actor, at)
+    store(taken)
+    try:
+        with writing() as at:
+            appeal, _others = _locked(appeal, act, form, actor, at)
+            verb = asides.note_verb(appeal.facts(at, actor), actor)
+            if not verb:
+                raise Refused(409, "本件已不能补充记录。")
+            if not _is_noted(appeal, verb, words, actor, at):
+                add = appeal.supplement if verb == "supplement" else appeal.progress
+                add(words, by=actor, at=at, attachments=to_rows(taken, actor, at))
+                drafts.drop(actor.id, drafts_of(number, act.url))
+                db.session.commit()
+    except (Invalid, Refused) as problem:
+        refused = problem if isinstance(problem, Refused) else Refused(409, f"{problem.reason}。")
+        return _refused(act, form, taken, number, actor, refused)
+    forget(taken)
+    return _done(act, appeal, actor, at, f"已将所填内容存为{lifecycle.BY_CODE[verb].label}记录")
+
+
+def _is_noted(appeal: Appeal, verb: str, words: str, actor: Actor, at: datetime) -> bool:
+    """Whether a first click has kept these words already."""
+    return any(
+        entry.verb == verb and entry.actor_id == actor.id and at - entry.at <= AT_ONCE
+        for entry in entries_of(appeal)[-1:]
+        if any(text.body == words for text in entry.texts)
+    )
 
 
 def _is_late(act: Act, form: ActForm, appeal: Appeal, actor: Actor) -> bool:
@@ -323,9 +378,9 @@ def _refused(
         at,
         form=form,
         refusal=f"{refused.reason}{NO_LONGER if _has_words(form) else ''}",
-        changes=_told(appeal, since),
         taken=taken,
         gives_back=_has_words(form),
+        **_what_changed(appeal, form, since, actor),
     )
     return _answer(shown, appeal, actor, at, refused.status)
 
@@ -336,7 +391,7 @@ def _stale(
     """409: what changed is shown, and the form may be sent again as it stands."""
     at = now()
     appeal = read(number, actor, at)
-    changes = _told(appeal, _since(appeal, form))
+    happened = _what_changed(appeal, form, _since(appeal, form), actor)
     verdict = acts.may(act, appeal, appeal.facts(at), actor, hand(form))
     form.seen.data = str(appeal.version)
     shown = panel(
@@ -347,9 +402,9 @@ def _stale(
         form=form,
         is_open=bool(verdict),
         refusal=CHANGED if verdict else f"{verdict.reason}{NO_LONGER}",
-        changes=changes,
         taken=taken,
         gives_back=True,
+        **happened,
     )
     return _answer(shown, appeal, actor, at, 409)
 
@@ -359,6 +414,21 @@ def _since(appeal: Leaf, form: ActForm) -> list[Entry]:
     entries = list(entries_of(appeal))
     seen = form.seen_version
     return entries[-1:] if seen is None else [entry for entry in entries if entry.seq > seen]
+
+
+def _what_changed(
+    appeal: Leaf, form: ActForm, since: Sequence[Entry], actor: Actor
+) -> dict[str, Any]:
+    """Who did what, what differs by it field by field, and whether a note may be made of it."""
+    seen = form.seen_version
+    if seen is None:
+        seen = appeal.version - len(since)
+    verb = asides.note_verb(appeal.facts(now(), actor), actor) if _has_words(form) else ""
+    return {
+        "changes": _told(appeal, since),
+        "changed": changed_since(appeal, seen, catalogue()),
+        "note": lifecycle.BY_CODE[verb].label if verb else "",
+    }
 
 
 def _told(appeal: Leaf, since: Sequence[Entry]) -> list[str]:
@@ -391,9 +461,11 @@ def _answer(
     return make_response(render_template("appeals/act.html", **context), status)
 
 
-def _done(act: Act, appeal: Leaf | Appeal, actor: Actor, at: datetime) -> Response:
+def _done(
+    act: Act, appeal: Leaf | Appeal, actor: Actor, at: datetime, what: str = ""
+) -> Response:
     """The article anew for htmx, with the news for the screen reader; a 303 for a plain browser."""
-    said = f"{act.done_words}。{appeal.label}现为“{appeal.state_label}”。"
+    said = f"{what or act.done_words}。{appeal.label}现为“{appeal.state_label}”。"
     if not wants_fragment():
         flash(said, "success")
         return see_other(address(appeal.number))

@@ -10,13 +10,19 @@ from typing import Any
 
 from flask import make_response, render_template
 from flask.typing import ResponseReturnValue
+from wtforms.widgets import TelInput
 
 from ..people import drafts
 from ..people.actor import Actor
 from ..web import fragment_error, shanghai, wants_fragment
+from . import lifecycle
+from .lifecycle import Facts
 
-BRING, DRAFT, AUTOSAVE, DROP = "bring", "draft", "autosave", "drop"
-ALL = (BRING, DRAFT, AUTOSAVE, DROP)
+BRING, DRAFT, AUTOSAVE, DROP, NOTE = "bring", "draft", "autosave", "drop", "note"
+ALL = (BRING, DRAFT, AUTOSAVE, DROP, NOTE)
+
+NOTES = ("supplement", "progress")
+"""Verbs by which words are kept that came too late for their own, the likelier first."""
 
 TOO_LONG = f"内容超过{drafts.LONGEST}字，未存为草稿，请尽快提交或删减。"
 
@@ -32,6 +38,24 @@ def told(said: str) -> ResponseReturnValue:
     if said == TOO_LONG and wants_fragment():
         return fragment_error(413, said)
     return make_response(render_template("appeals/show/saved.html", said=said))
+
+
+def note_verb(facts: Facts, actor: Actor) -> str:
+    """The verb by which this person may keep a note now; '' for none."""
+    return next((verb for verb in NOTES if lifecycle.may(verb, facts, actor)), "")
+
+
+def as_note(label: str, form: Any) -> str:
+    """What was typed for an act that came too late, as one text; numbers of persons left out."""
+    said = [
+        f"{field.label.text}：{field.data}"
+        for field in form.shown()
+        if field.type in ("Text", "LongText")
+        and field.data
+        and not isinstance(field.widget, TelInput)
+    ]
+    head = f"（拟办“{label}”时填写，因他人已先行办理，未作办理提交）"
+    return "\n".join([head, *said]) if said else ""
 
 
 def bring(form: Any) -> str:

@@ -31,7 +31,7 @@ from ..people.directory import directory
 from ..people.regions import region_name
 from ..trail.models import ERASED
 from ..web import NotFound, Refused, wants_fragment
-from . import acts, asked, cells, holding, lifecycle, outcomes, show_queries, story
+from . import acts, asked, cells, conflict, holding, lifecycle, outcomes, show_queries, story
 from . import leaf as leaves
 from .act_forms import ActForm, RevealForm
 from .acts import ACTS, Act, Drawing
@@ -111,6 +111,10 @@ class Panel:
     """May be done now; what may not is shown only to give back what was typed."""
     refusal: str = ""
     changes: Sequence[str] = ()
+    changed: Sequence[conflict.Changed] = ()
+    """After a conflict: who did what since the form was drawn, and what differs by it."""
+    note: str = ""
+    """What keeps the words as a note is called; '' where none may be made."""
     taken: Sequence[Taken] = ()
     hints: Sequence[tuple[str, str]] = ()
     about: Sequence[str] = ()
@@ -833,15 +837,30 @@ def _drawn_trail(appeal: Leaf, book: Catalogue) -> Drawn:
 
 def trail(appeal: Leaf, book: Catalogue) -> list[story.Line]:
     """Its lines, first to last, as far as the reader may know."""
+    return story.tell(_inks(appeal), _reader(appeal, book))
+
+
+def changed_since(appeal: Leaf, seen: int, book: Catalogue) -> list[conflict.Changed]:
+    """What differs from the version that a form was drawn from, as far as the reader may know."""
+    units = directory().units
+    return conflict.changed(
+        _inks(appeal), seen, _reader(appeal, book), lambda unit_id: units[unit_id].name
+    )
+
+
+def _inks(appeal: Leaf) -> list[story.Ink]:
+    return [_ink(entry, texts, appeal.knows) for entry, texts in appeal.entries]
+
+
+def _reader(appeal: Leaf, book: Catalogue) -> story.Reader:
     units = {given.unit_id: given.unit.name for given in appeal.assignments}
-    reader = story.Reader(
+    return story.Reader(
         names=book,
         fields=CORRECTABLE,
         ways=WAYS,
         knows_identity=appeal.knows,
         unit_name=lambda unit_id: units.get(unit_id, ""),
     )
-    return story.tell((_ink(entry, texts, appeal.knows) for entry, texts in appeal.entries), reader)
 
 
 def _ink(entry: Any, texts: Sequence[Any], knows: bool) -> story.Ink:
