@@ -243,6 +243,15 @@ def client_address() -> str:
     return str(address)
 
 
+AUTOSAVE = "autosave"
+
+
+def is_autosave() -> bool:
+    """Whether the page keeps a draft by itself while somebody types: what comes back must not
+    stand in the way."""
+    return request.form.get("aside") == AUTOSAVE
+
+
 # --- words and moments -------------------------------------------------------------------------
 
 _LINE_BREAKS = re.compile("\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
@@ -315,6 +324,9 @@ _CHINESE = _Chinese()
 _labels: dict[str, list[str]] = {}
 """Field name → what forms call it; for showing what was typed when its form is not at hand."""
 _hidden: set[str] = set()
+_codes: set[str] = set()
+_words: set[str] = set()
+"""Names of fields whose values are codes, and of those that hold words."""
 _secret: set[str] = set()
 
 
@@ -339,6 +351,8 @@ class Form(FlaskForm):  # type: ignore[misc]
                 _labels[name].append(label)
             if issubclass(unbound.field_class, Hidden):
                 _hidden.add(name)
+            chosen = issubclass(unbound.field_class, _Chosen | Several | Tick)
+            (_codes if chosen else _words).add(name)
             if issubclass(unbound.field_class, PasswordField):
                 _secret.add(name)
 
@@ -816,7 +830,8 @@ def typed_fields() -> list[Kept]:
         base = name.removesuffix("-caption")
         labels = _labels.get(base, [])
         label = " / ".join(labels) + ("（说明）" if base != name else "")
-        kept.append(Kept(name, label, _UNSAVABLE.sub("", value), not labels or name in _hidden))
+        hidden = not labels or name in _hidden or (base in _codes and base not in _words)
+        kept.append(Kept(name, label, _UNSAVABLE.sub("", value), hidden))
     return kept
 
 

@@ -294,7 +294,7 @@ def _keep_as_note(
     act: Act, form: ActForm, appeal: Appeal, actor: Actor, at: datetime
 ) -> ResponseReturnValue:
     """What was typed for an act that came too late stays as a note on the appeal."""
-    number, words = appeal.number, asides.as_note(act.label, form)
+    number, words = appeal.number, asides.as_note(act.label, form, appeal)
     taken: list[Taken] = []
     problems: Sequence[object] = [field for field in form if field.process_errors]
     if "files" in form:

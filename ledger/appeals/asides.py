@@ -14,11 +14,13 @@ from wtforms.widgets import TelInput
 
 from ..people import drafts
 from ..people.actor import Actor
+from ..web import AUTOSAVE as AUTOSAVE
 from ..web import fragment_error, shanghai, wants_fragment
 from . import lifecycle
 from .lifecycle import Facts
+from .story import IDENTITY
 
-BRING, DRAFT, AUTOSAVE, DROP, NOTE = "bring", "draft", "autosave", "drop", "note"
+BRING, DRAFT, DROP, NOTE = "bring", "draft", "drop", "note"
 ALL = (BRING, DRAFT, AUTOSAVE, DROP, NOTE)
 
 NOTES = ("supplement", "progress")
@@ -45,13 +47,16 @@ def note_verb(facts: Facts, actor: Actor) -> str:
     return next((verb for verb in NOTES if lifecycle.may(verb, facts, actor)), "")
 
 
-def as_note(label: str, form: Any) -> str:
-    """What was typed for an act that came too late, as one text; numbers of persons left out."""
+def as_note(label: str, form: Any, appeal: Any) -> str:
+    """What was typed for an act that came too late, as one text. Left out is what the appeal says
+    already, and who the appellant is: whoever reads a note need not know."""
     said = [
         f"{field.label.text}：{field.data}"
         for field in form.shown()
         if field.type in ("Text", "LongText")
         and field.data
+        and field.data != getattr(appeal, field.short_name, None)
+        and field.short_name not in IDENTITY
         and not isinstance(field.widget, TelInput)
     ]
     head = f"（拟办“{label}”时填写，因他人已先行办理，未作办理提交）"

@@ -28,6 +28,7 @@ from ledger.web import (
     client_address,
     drawn_for,
     fragment_error,
+    is_autosave,
     person_of,
     safe_next,
     see_other,
@@ -195,6 +196,8 @@ def _ask_to_sign_in(problem: str = "") -> Response:
     nobody else with what that one typed."""
     was = _whose()
     if wants_fragment():
+        if is_autosave():
+            return make_response("登录已失效，草稿未保存；提交时可输入密码继续。", 401)
         # Never away from a page on which somebody may have been typing.
         response = fragment_error(401, ENDED)
         response.set_data(ended_fragment(was, problem))
