@@ -334,7 +334,8 @@ def _offer_review(form: Any, drawing: Drawing) -> None:
 def _on_review(drawing: Drawing) -> tuple[Any, ...]:
     outcome = catalogue().outcomes.get(drawing.appeal.outcome)
     holds = outcome is not None and outcome.holds
-    return (holds, bool(outcome_acts.about_remainder(drawing)), *_on_day(drawing))
+    left = bool(outcome_acts.about_remainder(drawing))
+    return (holds, left, outcome_acts.review_day(drawing) if holds else None)
 
 
 def _words_of_review(drawing: Drawing) -> Mapping[str, str]:
@@ -346,7 +347,7 @@ def _prefill_review(form: Any, drawing: Drawing) -> None:
     if "remainder" in form:
         form.remainder.data = True
     if "hold_review_on" in form:
-        form.hold_review_on.data = drawing.at.astimezone(SHANGHAI).date() + 15 * DAY
+        form.hold_review_on.data = outcome_acts.review_day(drawing)
 
 
 def _offer_resume(form: Any, drawing: Drawing) -> None:

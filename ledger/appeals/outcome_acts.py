@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from ..catalogue.queries import catalogue
+from ..config import SHANGHAI
+from ..deadlines.calendar import DAY
+from ..deadlines.queries import caps_in_force
 from . import assist_acts, outcomes
 
 if TYPE_CHECKING:
@@ -57,6 +61,15 @@ def answer_directly(do: Doing) -> None:
         receipt_meant=form.receipt_meant,
         **do.hand_seen,
     )
+
+
+def review_day(drawing: Drawing) -> date:
+    """When what is put on hold is looked at again: as the unit proposes, as far as may be."""
+    today = drawing.at.astimezone(SHANGHAI).date()
+    proposed = outcomes.read(drawing.appeal.particulars).get("next_review_on", "")
+    day = date.fromisoformat(proposed) if proposed else today + 15 * DAY
+    latest = today + caps_in_force(drawing.at).hold_review_days * DAY
+    return min(day, latest) if day > today else today + DAY
 
 
 def link_remainder(do: Doing) -> None:

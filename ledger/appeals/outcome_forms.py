@@ -12,15 +12,25 @@ from .act_forms import LONG, ActForm, Confirming, HandForm
 from .outcomes import PARTICULARS
 
 
+class _Starred:
+    """Marks what the chosen outcome requires; the form itself says whether it is missing."""
+
+    field_flags = {"required": True}  # noqa: RUF012  # WTForms reads it from the class
+
+    def __call__(self, _form: object, _field: object) -> None:
+        return
+
+
 def _field(name: str) -> Any:
     one = PARTICULARS[name]
+    checks = [_Starred()] if one.must else []
     if one.shape == "day":
-        return Day(one.label, help=one.help)
+        return Day(one.label, help=one.help, validators=checks)
     if one.shape == "moment":
-        return LocalMoment(one.label, help=one.help)
+        return LocalMoment(one.label, help=one.help, validators=checks)
     if one.shape == "text":
-        return LongText(one.label, 2000, rows=3, help=one.help)
-    return Text(one.label, 200, help=one.help)
+        return LongText(one.label, 2000, rows=3, help=one.help, validators=checks)
+    return Text(one.label, 200, help=one.help, validators=checks)
 
 
 class OutcomeForm(Confirming, ActForm):
