@@ -100,6 +100,10 @@ def test_beside_a_page_that_stays_the_password_is_asked_by_htmx(office: Cast) ->
     path = f"/appeals/{number}/progress"
     for forget in (rest, lambda browser: browser.delete_cookie("ledger")):
         forget(client)
+        # What keeps a draft by itself says so in its own place, and asks for nothing.
+        quiet = client.post(path, data={**typed, "aside": "autosave"}, headers=FRAGMENT)
+        assert quiet.status_code == 401 and "HX-Retarget" not in quiet.headers
+        assert "草稿未保存" in quiet.get_data(as_text=True)
         asked = client.post(path, data=typed, headers=FRAGMENT)
         html = asked.get_data(as_text=True)
         assert asked.status_code == 401 and asked.headers["HX-Retarget"] == "#alerts"
