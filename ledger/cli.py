@@ -225,12 +225,13 @@ def worker() -> None:
     from .files import sweeps as of_files
     from .hotline import sweeps as of_hotline
     from .notices import sweeps as of_notices
+    from .people import sweeps as of_people
     from .supervision import sweeps as of_supervision
     from .work import statistics
     from .work import worker as work
 
     _refuse_unlaid()
-    for room in (of_files, of_supervision, of_hotline, of_notices, statistics):
+    for room in (of_files, of_supervision, of_hotline, of_notices, of_people, statistics):
         room.register()
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     db.session.remove()

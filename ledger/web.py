@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
+import secrets
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -25,10 +26,12 @@ from flask import (
     render_template,
     request,
     send_file,
+    session,
     url_for,
 )
 from flask_wtf import CSRFProtect, FlaskForm
 from flask_wtf.csrf import CSRFError, generate_csrf
+from itsdangerous import BadData, URLSafeTimedSerializer
 from jinja2 import StrictUndefined
 from markupsafe import Markup
 from werkzeug import exceptions
@@ -130,6 +133,11 @@ ERRORS: dict[int, _Words] = {
 }
 
 STALE_FORM = "页面已过期或令牌无效，已保留您填写的内容，请核对后重新提交"
+
+
+OF_ANOTHER = (
+    "本页是他人登录时打开的，其中的内容不能以您的身份提交，没有保存；请原登录人重新登录后提交。"
+)
 
 
 # --- asking and answering ----------------------------------------------------------------------
@@ -235,6 +243,15 @@ def client_address() -> str:
     return str(address)
 
 
+AUTOSAVE = "autosave"
+
+
+def is_autosave() -> bool:
+    """Whether the page keeps a draft by itself while somebody types: what comes back must not
+    stand in the way."""
+    return request.form.get("aside") == AUTOSAVE
+
+
 # --- words and moments -------------------------------------------------------------------------
 
 _LINE_BREAKS = re.compile("\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
@@ -307,6 +324,9 @@ _CHINESE = _Chinese()
 _labels: dict[str, list[str]] = {}
 """Field name → what forms call it; for showing what was typed when its form is not at hand."""
 _hidden: set[str] = set()
+_codes: set[str] = set()
+_words: set[str] = set()
+"""Names of fields whose values are codes, and of those that hold words."""
 _secret: set[str] = set()
 
 
@@ -331,6 +351,8 @@ class Form(FlaskForm):  # type: ignore[misc]
                 _labels[name].append(label)
             if issubclass(unbound.field_class, Hidden):
                 _hidden.add(name)
+            chosen = issubclass(unbound.field_class, _Chosen | Several | Tick)
+            (_codes if chosen else _words).add(name)
             if issubclass(unbound.field_class, PasswordField):
                 _secret.add(name)
 
@@ -766,6 +788,35 @@ class Kept(NamedTuple):
     hidden: bool
 
 
+_CSRF = "csrf_token"
+
+
+def token_for(person_id: int) -> str:
+    """What a session's forms are sent with: it tells whose session drew them."""
+    return f"{person_id}.{secrets.token_hex(20)}"
+
+
+def person_of(token: str | None) -> int | None:
+    """For whom `token_for` made it; None for whoever had not signed in."""
+    person_id, dot, _ = (token or "").partition(".")
+    return int(person_id) if dot and person_id.isdecimal() and len(person_id) < 18 else None
+
+
+def drawn_for() -> int | None:
+    """The person for whom the page was drawn that this request comes from: the signature of its
+    token holds also when the session it belonged to is gone. None where it cannot be told."""
+    try:
+        sent = request.form.get(_CSRF) or request.headers.get("X-CSRFToken")
+    except HTTPException:
+        return None  # too big or broken: nothing was read
+    signer = URLSafeTimedSerializer(current_app.secret_key or "", salt="wtf-csrf-token")
+    try:
+        token = signer.loads(sent or "")
+    except BadData:
+        return None
+    return person_of(token) if isinstance(token, str) else None
+
+
 def typed_fields() -> list[Kept]:
     """What the request's form held; no token, no password, no files."""
     try:
@@ -779,7 +830,8 @@ def typed_fields() -> list[Kept]:
         base = name.removesuffix("-caption")
         labels = _labels.get(base, [])
         label = " / ".join(labels) + ("（说明）" if base != name else "")
-        kept.append(Kept(name, label, _UNSAVABLE.sub("", value), not labels or name in _hidden))
+        hidden = not labels or name in _hidden or (base in _codes and base not in _words)
+        kept.append(Kept(name, label, _UNSAVABLE.sub("", value), hidden))
     return kept
 
 
@@ -925,7 +977,7 @@ def _error(error: HTTPException) -> Response:
                 message=message,
                 advice="" if isinstance(error, NotFound) else words.do,
                 changes=changes,
-                kept=[] if isinstance(error, exceptions.RequestEntityTooLarge) else typed_fields(),
+                kept=[] if _hides(error) else typed_fields(),
                 # After a fault nothing may be asked of the database again.
                 bare=code == 500,
             ),
@@ -937,8 +989,17 @@ def _error(error: HTTPException) -> Response:
     return response
 
 
+def _hides(error: HTTPException) -> bool:
+    """Whether what was typed is not shown again: too much to read, or another person's."""
+    of_another = error.description == OF_ANOTHER
+    return of_another or isinstance(error, exceptions.RequestEntityTooLarge)
+
+
 def _stale_token(error: CSRFError) -> Response:
     """The token was missing, forged or outlived: what was typed comes back with a fresh one."""
+    drawn, here = drawn_for(), person_of(session.get(_CSRF))
+    if drawn is not None and here is not None and drawn != here:
+        return _error(Refused(OF_ANOTHER))
     files = [file.filename for file in request.files.values() if file.filename]
     if is_htmx():
         # The form is still on the page; it only needs the new token, which app.js puts in.

@@ -197,6 +197,8 @@
   });
   document.addEventListener("htmx:finally:request", function (event) {
     var form = event.detail.ctx.request.form;
+    // A draft that is kept on the side says nothing of the form's own sending.
+    if (event.detail.ctx.sourceElement.hasAttribute("data-draft")) return;
     release(form || (event.target.closest && event.target.closest("form")));
   });
   document.addEventListener("htmx:error", function (event) {

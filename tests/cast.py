@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask import Flask
@@ -143,6 +143,7 @@ class Cast:
                 "已与收费站联系，入口恢复通行。",
                 "您好，澄江收费站入口已恢复通行，感谢反映。",
                 evidence="陈经办，当日现场核实，车辆已通行。",
+                particulars=said(at),
                 by=self.actor(by),
                 at=at,
             )
@@ -229,6 +230,26 @@ class Cast:
             if name == state:
                 return number
         raise KeyError(state)
+
+
+def said(at: datetime) -> dict[str, str]:
+    """What every outcome asks for; an answer keeps what belongs to its own."""
+    return {
+        "remaining": "夜间放行时段尚未确定，待与高速路段协商。",
+        "points": "已向刘经理说明疫情通行规定和申请办法，刘经理表示理解。",
+        "document": "公路安全保护条例",
+        "document_number": "国务院令第593号",
+        "clause": "第二十七条",
+        "checked_by": "陈经办",
+        "checked_at": at.isoformat(),
+        "checked_how": "现场查看并调取监控",
+        "checked_result": "当日该车道正常开放，未见劝返。",
+        "referred_to": "江西省交通运输厅",
+        "referred_way": "赣市交函〔2026〕8号",
+        "referred_on": f"{at:%Y-%m-%d}",
+        "next_step": "纳入年度改造计划，由公路股负责。",
+        "next_review_on": f"{at + timedelta(days=20):%Y-%m-%d}",
+    }
 
 
 def _first_reason(kind: str) -> str:

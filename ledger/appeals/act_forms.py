@@ -28,7 +28,7 @@ from ..web import (
     Tick,
     YesNo,
 )
-from . import plates
+from . import outcomes, plates
 from .closing import WAYS
 
 LONG = 5000
@@ -159,6 +159,7 @@ class ChangeLeadForm(ActForm):
 
 
 class RecallForm(ActForm):
+    reason_code = Choice("收回情形", required=True)
     release_assists = Tick("同时解除协办", help="不勾选的，协办单位继续办理")
     reason = LongText("理由", 2000, rows=3, required=True)
 
@@ -202,6 +203,11 @@ class HandForm(ActForm):
     hand = Radio("为哪个单位办理", required=True)
 
 
+class ReopenForm(ActForm):
+    reason_code = Choice("撤销情形", required=True)
+    reason = LongText("撤销理由", 2000, rows=3, required=True)
+
+
 class SignForm(HandForm):
     handler_name = Text("经办人", 100)
     handler_phone = Text(
@@ -220,24 +226,6 @@ class ProgressForm(HandForm):
     planned_at = LocalMoment("计划办结时间")
     happened_at = LocalMoment("发生时间", help=BACKDATED)
     files = Files("附件")
-
-
-class AnswerForm(HandForm):
-    outcome = Radio("办理结果", required=True)
-    account = LongText(
-        "内部办理情况", LONG, rows=5, required=True, help="供办公室审核，不对企业公开"
-    )
-    public_reply = LongText(
-        "对企业的答复",
-        LONG,
-        rows=5,
-        required=True,
-        help="企业看到的就是这段文字：写明查明了什么、怎么处理、依据和联系方式",
-    )
-    evidence = LongText(
-        "佐证说明", LONG, rows=3, help="没有附件的，写明核实人、核实时间、方式和结果"
-    )
-    files = Files("佐证附件")
 
 
 class AskReturnForm(HandForm):
@@ -270,13 +258,28 @@ class RuleExtensionForm(ActForm):
 
 
 class SendBackForm(ActForm):
-    reason_code = Choice("退回情形")
+    reason_code = Choice("退回情形", required=True)
     reason = LongText("缺什么、怎么补", 2000, rows=3, required=True)
 
 
-class ReviewForm(ActForm):
+class Confirming(Form):
+    """A reply that was questioned is taken where it is sent again as it stands."""
+
+    receipt = Hidden("确认", 40)
+
+    @property
+    def receipt_meant(self) -> bool:
+        said: str = self.receipt.data or ""
+        return said == outcomes.digest(self.public_reply.data)
+
+
+LINK = "审核通过的同时，将遗留问题登记为同一诉求主体的关联诉求"
+
+
+class ReviewForm(Confirming, ActForm):
     public_reply = LongText("对企业的答复", LONG, rows=4, help="可在单位答复的基础上修改")
     hold_review_on = Day("下次复核日期", help="转上级、长期推进的转入挂账跟踪，须定期复核")
+    remainder = Tick(LINK)
     note = LongText("审核意见", 2000, rows=2)
 
 
@@ -300,8 +303,9 @@ class CallBackForm(ActForm):
         return sound
 
 
-class ReviewAndCallBackForm(CallBackForm):
+class ReviewAndCallBackForm(Confirming, CallBackForm):
     public_reply = LongText("对企业的答复", LONG, rows=4, help="可在单位答复的基础上修改")
+    remainder = Tick(LINK)
     note = LongText("审核意见", 2000, rows=2)
 
 
@@ -322,6 +326,7 @@ class CloseForm(ActForm):
 
 class RefuseForm(ActForm):
     to = Radio("退回到", REFUSALS, required=True)
+    reason_code = Choice("不予销号的情形", required=True)
     reason = LongText("不予销号的理由", 2000, rows=3, required=True)
 
 

@@ -15,25 +15,36 @@ from flask.typing import ResponseReturnValue
 
 from ..catalogue.queries import catalogue
 from ..db import db, now, writing
+from ..people import drafts
 from ..people import queries as people
 from ..people.acting import current_actor
 from ..people.actor import Actor
 from ..trail.act import StaleForm
 from ..trail.models import Entry
 from ..web import is_htmx, see_other, wants_fragment
-from . import acts, signing
+from . import acts, asides, lifecycle, outcomes, signing
 from .act_forms import ActForm
 from .acts import BY_URL, Act, Doing, Drawing
 from .assist_acts import hand
-from .attachment_views import Taken, forget, store, take_files
+from .attachment_views import Taken, forget, store, take_files, to_rows
 from .joined_queries import lock_kin_of
-from .leaf import Leaf
+from .leaf import Leaf, drafts_of
 from .models import Appeal
 from .pages import blueprint
 from .queries import entries_of
-from .record import Invalid, Refused
+from .record import Invalid, Questioned, Refused
 from .show_queries import stands
-from .show_views import Panel, address, article, found, loaded_panels, panel, read, trail
+from .show_views import (
+    Panel,
+    address,
+    article,
+    changed_since,
+    found,
+    loaded_panels,
+    panel,
+    read,
+    trail,
+)
 from .unit_choices import usual_assists, usual_lead
 
 AT_ONCE = timedelta(minutes=2)
@@ -75,6 +86,8 @@ def do(number: str, verb: str) -> ResponseReturnValue:
     act, at, actor = _act(verb), now(), current_actor()
     appeal = found(number, actor, at)
     form = acts.form_of(act, Drawing(appeal, actor, at), typed=True)
+    if (aside := request.form.get("aside", "")) in asides.ALL:
+        return _aside(aside, act, form, appeal, actor, at)
     sound = form.validate()
     if not sound or len(act.verbs) > 1 or _brings_files(form):
         # Else the verb's own guard says the same, and needs to be asked once only.
@@ -99,6 +112,7 @@ def do(number: str, verb: str) -> ResponseReturnValue:
             # A note may be made twice; of all else the table of acts tells, and is asked anyway.
             if not (act.is_note and is_second_click(act, form, appeal, actor, at)):
                 act.run(doing)
+                drafts.drop(actor.id, drafts_of(number, act.url))
                 db.session.commit()
     except (Invalid, Refused, StaleForm) as problem:
         shown = read(number, actor, at)
@@ -211,7 +225,11 @@ def _did(act: Act, appeal: Leaf, actor: Actor) -> bool:
 
 def _says_the_same(form: ActForm, appeal: Leaf | Appeal, entries: Sequence[Entry]) -> bool:
     """Whether every word typed stands in the ink already: other words must not be lost."""
-    kept = {text.body for entry in entries for text in entry.texts}
+    texts = [text for entry in entries for text in entry.texts]
+    kept = {text.body for text in texts}
+    for text in texts:
+        if text.place.endswith(".particulars"):
+            kept.update(outcomes.read(text.body).values())
     return all(
         field.data in kept or field.data == getattr(appeal, field.short_name, None)
         for field in form.shown()
@@ -221,11 +239,117 @@ def _says_the_same(form: ActForm, appeal: Leaf | Appeal, entries: Sequence[Entry
 
 def _note(form: ActForm, invalid: Invalid) -> None:
     """The verb's complaint beside the field it names, or above the form."""
+    if isinstance(invalid, Questioned):
+        form.receipt.data = outcomes.digest(form[invalid.field].data)
     field = next((one for one in form if one.short_name == invalid.field), None)
     if field is None:
         form.form_errors = [*form.form_errors, invalid.reason]
     else:
         field.errors = [*field.errors, invalid.reason]
+
+
+# -- what is no act ----------------------------------------------------------------------------
+
+
+def _aside(
+    aside: str, act: Act, form: ActForm, appeal: Appeal, actor: Actor, at: datetime
+) -> ResponseReturnValue:
+    """The form comes back with something done to what is typed in it; nothing to the appeal."""
+    number, key = appeal.number, drafts_of(appeal.number, act.url)
+    if aside == asides.DROP:
+        with writing():
+            drafts.drop(actor.id, key)
+            db.session.commit()
+        if not wants_fragment():
+            return see_other(f"{address(number)}/{act.url}")
+        fresh = read(number, actor, now())
+        return _answer(panel(act, fresh, actor, at, is_open=True), fresh, actor, at, 200)
+    if aside == asides.NOTE:
+        return _keep_as_note(act, form, appeal, actor, at)
+    said = ""
+    if aside == asides.AUTOSAVE and _is_late(act, form, appeal, actor):
+        return "", 204
+    if aside in (asides.DRAFT, asides.AUTOSAVE):
+        said = asides.keep(actor, key)
+    if aside == asides.AUTOSAVE:
+        return asides.told(said)
+    taken: list[Taken] = []
+    if "files" in form:
+        taken, _problems = take_files(form.files)
+        store(taken)
+    if aside == asides.BRING:
+        said = asides.bring(form)
+    leaf = read(number, actor, at)
+    verdict = acts.may(act, leaf, leaf.facts(at), actor, hand(form))
+    shown = panel(
+        act,
+        leaf,
+        actor,
+        at,
+        form=form,
+        is_open=bool(verdict),
+        refusal=verdict.reason,
+        gives_back=True,
+        taken=taken,
+        said=said,
+    )
+    return _answer(shown, leaf, actor, at, 200)
+
+
+def _keep_as_note(
+    act: Act, form: ActForm, appeal: Appeal, actor: Actor, at: datetime
+) -> ResponseReturnValue:
+    """What was typed for an act that came too late stays as a note on the appeal."""
+    number, words = appeal.number, asides.as_note(act.label, form, appeal)
+    taken: list[Taken] = []
+    problems: Sequence[object] = [field for field in form if field.process_errors]
+    if "files" in form:
+        taken, wrong = take_files(form.files)
+        problems = [*problems, *wrong]
+    if problems or not words:
+        form.validate()
+        if not words:
+            form.form_errors = [*form.form_errors, "没有可以存为补充记录的文字"]
+        return _wrong(act, form, taken, read(number, actor, at), actor, at)
+    store(taken)
+    try:
+        with writing() as at:
+            appeal, _others = _locked(appeal, act, form, actor, at)
+            verb = asides.note_verb(appeal.facts(at, actor), actor)
+            if not verb:
+                raise Refused(409, "本件已不能补充记录。")
+            if not _is_noted(appeal, verb, words, actor, at):
+                add = appeal.supplement if verb == "supplement" else appeal.progress
+                add(words, by=actor, at=at, attachments=to_rows(taken, actor, at))
+                drafts.drop(actor.id, drafts_of(number, act.url))
+                db.session.commit()
+    except (Invalid, Refused) as problem:
+        refused = problem if isinstance(problem, Refused) else Refused(409, f"{problem.reason}。")
+        return _refused(act, form, taken, number, actor, refused)
+    forget(taken)
+    return _done(act, appeal, actor, at, f"已将所填内容存为{lifecycle.BY_CODE[verb].label}记录")
+
+
+def _is_noted(appeal: Appeal, verb: str, words: str, actor: Actor, at: datetime) -> bool:
+    """Whether a first click has kept these words already."""
+    return any(
+        entry.verb == verb and entry.actor_id == actor.id and at - entry.at <= AT_ONCE
+        for entry in entries_of(appeal)[-1:]
+        if any(text.body == words for text in entry.texts)
+    )
+
+
+def _is_late(act: Act, form: ActForm, appeal: Appeal, actor: Actor) -> bool:
+    """Whether this very form was sent meanwhile, so that there is nothing left to keep of it."""
+    seen = form.seen_version
+    return (
+        seen is not None
+        and seen < appeal.version
+        and any(
+            entry.seq > seen and entry.verb == act.verbs[-1] and entry.actor_id == actor.id
+            for entry in entries_of(appeal)
+        )
+    )
 
 
 # -- what comes back ---------------------------------------------------------------------------
@@ -260,9 +384,9 @@ def _refused(
         at,
         form=form,
         refusal=f"{refused.reason}{NO_LONGER if _has_words(form) else ''}",
-        changes=_told(appeal, actor, since),
         taken=taken,
         gives_back=_has_words(form),
+        **_what_changed(appeal, form, since, actor),
     )
     return _answer(shown, appeal, actor, at, refused.status)
 
@@ -273,7 +397,7 @@ def _stale(
     """409: what changed is shown, and the form may be sent again as it stands."""
     at = now()
     appeal = read(number, actor, at)
-    changes = _told(appeal, actor, _since(appeal, form))
+    happened = _what_changed(appeal, form, _since(appeal, form), actor)
     verdict = acts.may(act, appeal, appeal.facts(at), actor, hand(form))
     form.seen.data = str(appeal.version)
     shown = panel(
@@ -284,9 +408,9 @@ def _stale(
         form=form,
         is_open=bool(verdict),
         refusal=CHANGED if verdict else f"{verdict.reason}{NO_LONGER}",
-        changes=changes,
         taken=taken,
         gives_back=True,
+        **happened,
     )
     return _answer(shown, appeal, actor, at, 409)
 
@@ -296,6 +420,21 @@ def _since(appeal: Leaf, form: ActForm) -> list[Entry]:
     entries = list(entries_of(appeal))
     seen = form.seen_version
     return entries[-1:] if seen is None else [entry for entry in entries if entry.seq > seen]
+
+
+def _what_changed(
+    appeal: Leaf, form: ActForm, since: Sequence[Entry], actor: Actor
+) -> dict[str, Any]:
+    """Who did what, what differs by it field by field, and whether a note may be made of it."""
+    seen = form.seen_version
+    if seen is None:
+        seen = appeal.version - len(since)
+    verb = asides.note_verb(appeal.facts(now(), actor), actor) if _has_words(form) else ""
+    return {
+        "changes": _told(appeal, actor, since),
+        "changed": changed_since(appeal, seen, catalogue()),
+        "note": lifecycle.BY_CODE[verb].label if verb else "",
+    }
 
 
 def _told(appeal: Leaf, actor: Actor, since: Sequence[Entry]) -> list[str]:
@@ -318,7 +457,7 @@ def _answer(
     if wants_fragment() and status in (200, 422):
         context: dict[str, Any] = {"opened": shown, "address": address(appeal.number)}
         response = make_response(render_template("appeals/show/_panel.html", **context), status)
-        if status == 422:
+        if request.method == "POST":
             response.headers["HX-Retarget"] = f"#act-{shown.act.url}"
             response.headers["HX-Reswap"] = "outerHTML"
         return response
@@ -328,9 +467,11 @@ def _answer(
     return make_response(render_template("appeals/act.html", **context), status)
 
 
-def _done(act: Act, appeal: Leaf | Appeal, actor: Actor, at: datetime) -> Response:
+def _done(
+    act: Act, appeal: Leaf | Appeal, actor: Actor, at: datetime, what: str = ""
+) -> Response:
     """The article anew for htmx, with the news for the screen reader; a 303 for a plain browser."""
-    said = f"{act.done_words}。{appeal.label}现为“{appeal.state_label}”。"
+    said = f"{what or act.done_words}。{appeal.label}现为“{appeal.state_label}”。"
     if not wants_fragment():
         flash(said, "success")
         return see_other(address(appeal.number))

@@ -11,14 +11,16 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from wtforms.fields.core import UnboundField
+
 from ..catalogue.queries import catalogue
 from ..config import SHANGHAI
-from ..deadlines.calendar import DAY, end_of
+from ..deadlines.calendar import end_of
 from ..firms import names, phones
 from ..people import queries as people
 from ..people.actor import Actor
 from ..people.models import Unit
-from ..web import Text, Tick
+from ..web import LongText, Text, Tick
 from . import act_forms as forms
 from . import (
     asked,
@@ -33,6 +35,8 @@ from . import (
     join_forms,
     judging_acts,
     lifecycle,
+    outcome_acts,
+    outcome_forms,
     outside_acts,
     outside_forms,
     plates,
@@ -185,6 +189,13 @@ class Act:
     def is_note(self) -> bool:
         return all(lifecycle.BY_CODE[verb].note for verb in self.verbs)
 
+    @cached_property
+    def keeps_drafts(self) -> bool:
+        """Whether there is anything to write in its form."""
+        fields = (getattr(self.form, name) for name in dir(self.form))
+        kinds = [f.field_class for f in fields if isinstance(f, UnboundField)]
+        return any(issubclass(kind, LongText) for kind in kinds)
+
     @property
     def done_words(self) -> str:
         return self.done or f"已{self.label}"
@@ -257,18 +268,22 @@ def next_of(acts: list[Act], drawing: Drawing) -> Act | None:
 # -- forms -------------------------------------------------------------------------------------
 
 
-def form_of(act: Act, drawing: Drawing, *, typed: bool) -> forms.ActForm:
-    """The act's form: as sent where `typed`, else drawn afresh from the appeal.
+def form_of(
+    act: Act, drawing: Drawing, *, typed: bool, draft: Mapping[str, str] | None = None
+) -> forms.ActForm:
+    """The act's form: as sent where `typed`, as kept where there is a `draft`, else drawn afresh
+    from the appeal.
 
     Several may stand on one page, so their fields' ids begin with the act's code.
     """
-    form = act.form() if typed else act.form(formdata=None)
+    form = act.form() if typed else act.form(formdata=draft)
     for one in form:
         one.id = f"{act.code}-{one.name}"
         one.label.field_id = one.id
     act.offer(form, drawing)
     if not typed:
-        act.prefill(form, drawing)
+        if draft is None:
+            act.prefill(form, drawing)
         form.seen.data = str(drawing.appeal.version)
     return form
 
@@ -386,12 +401,15 @@ def _offer_review(form: Any, drawing: Drawing) -> None:
     outcome = catalogue().outcomes.get(drawing.appeal.outcome)
     if (outcome is None or not outcome.holds) and "hold_review_on" in form:
         del form.hold_review_on
+    if not outcome_acts.about_remainder(drawing):
+        del form.remainder
 
 
 def _on_review(drawing: Drawing) -> tuple[Any, ...]:
     outcome = catalogue().outcomes.get(drawing.appeal.outcome)
     holds = outcome is not None and outcome.holds
-    return (holds, *_on_day(drawing))
+    left = bool(outcome_acts.about_remainder(drawing))
+    return (holds, left, outcome_acts.review_day(drawing) if holds else None)
 
 
 def _words_of_review(drawing: Drawing) -> Mapping[str, str]:
@@ -400,8 +418,10 @@ def _words_of_review(drawing: Drawing) -> Mapping[str, str]:
 
 def _prefill_review(form: Any, drawing: Drawing) -> None:
     form.public_reply.data = drawing.appeal.public_reply
+    if "remainder" in form:
+        form.remainder.data = True
     if "hold_review_on" in form:
-        form.hold_review_on.data = drawing.at.astimezone(SHANGHAI).date() + 15 * DAY
+        form.hold_review_on.data = outcome_acts.review_day(drawing)
 
 
 def _offer_resume(form: Any, drawing: Drawing) -> None:
@@ -566,6 +586,11 @@ def _by_reason(verb: str) -> Run:
     return run
 
 
+def _reopen(do: Doing) -> None:
+    form = do.form
+    do.appeal.reopen(form.reason.data, reason_code=form.reason_code.data, **do.hand_seen)
+
+
 def _sign_for(do: Doing) -> None:
     form = do.form
     do.appeal.sign_for(
@@ -596,19 +621,6 @@ def _progress(do: Doing) -> None:
         happened_at=_happened(form),
         hand=assist_acts.hand(form),
         **do.hand,
-    )
-
-
-def _answer(do: Doing) -> None:
-    form = do.form
-    do.appeal.answer(
-        form.outcome.data,
-        form.account.data,
-        form.public_reply.data or "",
-        evidence=form.evidence.data or "",
-        attachments=do.files(),
-        hand=assist_acts.hand(form),
-        **do.hand_seen,
     )
 
 
@@ -668,8 +680,11 @@ def _review(do: Doing) -> None:
         note=form.note.data or "",
         public_reply=form.public_reply.data,
         hold_review_at=forms.end_of_day(on),
+        receipt_meant=form.receipt_meant,
         **do.hand_seen,
     )
+    if "remainder" in form and form.remainder.data:
+        do.appeal.link_remainder(**do.hand)
 
 
 def _call_back(do: Doing) -> None:
@@ -711,7 +726,10 @@ def _close(do: Doing) -> None:
 
 
 def _refuse_closing(do: Doing) -> None:
-    do.appeal.refuse_closing(do.form.to.data, do.form.reason.data, **do.hand_seen)
+    form = do.form
+    do.appeal.refuse_closing(
+        form.to.data, form.reason.data, reason_code=form.reason_code.data, **do.hand_seen
+    )
 
 
 def _tell(do: Doing) -> None:
@@ -821,14 +839,14 @@ _ROWS: tuple[Act, ...] = (
     Act("progress", "阶段反馈", ("progress",), forms.ProgressForm, _progress,
         offer=assist_acts.offer_hand("progress"), depends=assist_acts.on_hand("progress"),
         done="已提交阶段反馈", fold=frozenset({"happened_at"})),
-    Act("answer", "办结反馈", ("answer",), forms.AnswerForm, _answer,
-         offer=assist_acts.offer_answer, prefill=sub_unit_acts.prefill_answer,
-         depends=sub_unit_acts.on_answer, about=_about_answer,
-         warns=_warn_before_contact, done="已提交反馈"),
+    Act("answer", "办结反馈", ("answer",), outcome_forms.AnswerForm, outcome_acts.answer,
+        offer=assist_acts.offer_answer, prefill=sub_unit_acts.prefill_answer,
+        depends=sub_unit_acts.on_answer, about=_about_answer,
+        warns=_warn_before_contact, done="已提交反馈"),
     Act("sign_off", "审签", ("sign_off",), sign_forms.SignOffForm, sign_acts.sign_off,
-         offer=assist_acts.offer_hand("sign_off"), depends=assist_acts.on_hand("sign_off"),
-         about=sign_acts.about, warns=sign_acts.warn, done="已审签",
-         hint="请先看过下列反馈内容和附件。同意的报送牵头办公室，对外即为本单位的意见。"),
+        offer=assist_acts.offer_hand("sign_off"), depends=assist_acts.on_hand("sign_off"),
+        about=sign_acts.about, warns=sign_acts.warn, done="已审签",
+        hint="请先看过下列反馈内容和附件。同意的报送牵头办公室，对外即为本单位的意见。"),
     Act("rule_child_return", "下级退单裁定", ("rule_child_return",),
         sub_unit_forms.RuleChildReturnForm, sub_unit_acts.rule_child_return,
         offer=sub_unit_acts.offer_children_of("rule_child_return"),
@@ -857,6 +875,10 @@ _ROWS: tuple[Act, ...] = (
         sub_unit_acts.release_child, offer=sub_unit_acts.offer_children_of("release_child"),
         prefill=assist_acts.prefill_assist, depends=sub_unit_acts.on_children_of("release_child"),
         tone="danger", hint="该单位再往下转办的，一并解除。"),
+    Act("answer_directly", "直接答复", ("answer_directly",), outcome_forms.DirectForm,
+        outcome_acts.answer_directly, offer=outcome_acts.offer_direct,
+        prefill=outcome_acts.prefill_direct, depends=outcome_acts.on_direct,
+        done="已直接答复，待审核", hint="由办公室直接答复企业，不再交办；销号须由他人办理。"),
     Act("rule_return", "退单裁定", ("rule_return",), forms.RuleReturnForm, _rule_return,
         offer=_offer_successors, depends=_on_successors, about=asked.about_return,
         warns=asked.warn_joint_study, done="已裁定退单",
@@ -885,11 +907,16 @@ _ROWS: tuple[Act, ...] = (
         hint="须等待上级、外省外市或政策的，申请挂账；批准前各项时限照常计算。"),
     Act("review", "审核通过", ("review",), forms.ReviewForm, _review,
         offer=_offer_review, prefill=_prefill_review, depends=_on_review,
-        words=_words_of_review),
+        words=_words_of_review, about=outcome_acts.about_remainder),
     Act("review_and_call_back", "审核通过并回访", ("review", "call_back"),
-        forms.ReviewAndCallBackForm, _review_and_call_back,
-        prefill=_prefill_review, words=_words_of_review, done="已审核并回访",
+        forms.ReviewAndCallBackForm, _review_and_call_back, offer=_offer_review,
+        prefill=_prefill_review, depends=_on_review, words=_words_of_review,
+        about=outcome_acts.about_remainder, done="已审核并回访",
         fold=frozenset({"public_reply", "note"})),
+    Act("link_remainder", "登记遗留问题", ("link_remainder",), forms.ActForm,
+        outcome_acts.link_remainder, about=outcome_acts.about_remainder,
+        done="已将遗留问题登记为关联诉求",
+        hint="诉求主体、联系人等与本件相同，登记后待受理。", at_once=True),
     Act("send_back", "退回重报", ("send_back",), forms.SendBackForm, _send_back,
         offer=_offer_reasons("send_back"), tone="danger"),
     Act("call_back", "回访", ("call_back",), forms.CallBackForm, _call_back,
@@ -902,15 +929,15 @@ _ROWS: tuple[Act, ...] = (
         hint="请核对办理结果、对企业的答复和回访情况后销号。",
         fold=frozenset({"note"}), at_once=True, warns=outside_acts.warn_no_reply),
     Act("refuse_closing", "不予销号", ("refuse_closing",), forms.RefuseForm, _refuse_closing,
-        done="已退回，不予销号", tone="danger"),
+        offer=_offer_reasons("refuse"), done="已退回，不予销号", tone="danger"),
     Act("tell", "告知企业", ("tell",), forms.TellForm, _tell, done="已记录告知情况"),
     Act("review_hold", "挂账复核", ("review_hold",), outside_forms.ReviewHoldForm,
         outside_acts.review_hold, prefill=outside_acts.prefill_hold, depends=_on_day,
         done="已复核，继续挂账", hint="复核后继续挂账的填下次复核日期；不再等待的请用“恢复办理”。"),
     Act("resume", "恢复办理", ("resume",), forms.ResumeForm, _resume, offer=_offer_resume,
         depends=_on_hold),
-    Act("reopen", "撤销销号", ("reopen",), forms.ReasonForm, _by_reason("reopen"),
-        done="已重新受理，待交办", tone="danger"),
+    Act("reopen", "撤销销号", ("reopen",), forms.ReopenForm, _reopen,
+        offer=_offer_reasons("reopen"), done="已重新受理，待交办", tone="danger"),
     Act("recur", "再次反映", ("recur",), forms.RecurForm, _recur,
         done="已记录，提请办公室撤销销号"),
     Act("supplement", "补充", ("supplement",), forms.SupplementForm, _supplement,

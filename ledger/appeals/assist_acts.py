@@ -3,14 +3,14 @@ to an assist, and the units that are named. Rows of the table stand in acts.py."
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..catalogue.queries import catalogue
 from ..people import queries as people
 from ..people.directory import directory
 from ..people.models import Unit
-from . import lifecycle
+from . import lifecycle, outcomes
 from .lifecycle import ASSIGNMENT_STATES
 from .record import Invalid
 
@@ -78,20 +78,31 @@ def named(given: Any) -> str:
 
 
 def offer_answer(form: Any, drawing: Drawing) -> None:
-    """What an assist says goes to the lead, who tells the firm."""
+    """What an assist says goes to the lead, who tells the firm: an account alone."""
     offer_hand("answer")(form, drawing)
     form.outcome.choices = dict(catalogue().outcome_choices())
-    fit_reply(form, {given.part for given in hands("answer", drawing)})
+    fit_answer(form, {str(given.id): given.part for given in hands("answer", drawing)})
 
 
-def fit_reply(form: Any, parts: Set[str]) -> None:
-    reply = form.public_reply
-    if parts - {"lead"}:
-        reply.validators = ()
-        reply.flags.required = None
-    if parts and "lead" not in parts:
-        above = "主办单位" if parts == {"assist"} else "转办单位"
+def fit_answer(form: Any, mine: Mapping[str, str]) -> None:
+    """An assist, or a sub-unit, has an account to give: the rest is for whoever leads. `mine`:
+    the part of each assignment that may be answered."""
+    chosen = form.hand.data if "hand" in form else ""
+    parts = {mine[chosen]} if chosen in mine else set(mine.values())
+    if not parts - {"lead"}:
+        return
+    for field in (form.outcome, form.public_reply):
+        field.validators = ()
+        field.flags.required = None
+    if "lead" in parts:
+        return
+    form.assists = True
+    if "lead" not in mine.values():
+        form.leave_to_lead()
+        above = "主办单位" if set(mine.values()) == {"assist"} else "转办单位"
+        reply = form.public_reply
         reply.label.text, reply.description = "建议答复", f"供{above}答复企业时采用，可不填"
+        form.account.description = f"供{above}和办公室参考，不对企业公开"
 
 
 def prefill_answer(form: Any, drawing: Drawing) -> None:
@@ -104,7 +115,9 @@ def prefill_answer(form: Any, drawing: Drawing) -> None:
 
 
 def fill_answer(form: Any, given: Any) -> None:
-    form.outcome.data = given.outcome
+    if "outcome" in form:
+        form.outcome.data = given.outcome
+    form.fill(outcomes.read(given.particulars))
     form.account.data = given.account
     form.public_reply.data = given.public_reply
     form.evidence.data = given.evidence
@@ -178,6 +191,7 @@ def clock_of(form: Any) -> int | None:
 
 
 def offer_recall(form: Any, drawing: Drawing) -> None:
+    form.reason_code.choices = dict(catalogue().reason_choices("recall"))
     if not any(a.is_open for a in drawing.appeal.assists):
         del form.release_assists
 
@@ -232,4 +246,5 @@ def send_back_assist(do: Doing) -> None:
 def recall(do: Doing) -> None:
     form = do.form
     ticked = "release_assists" in form and bool(form.release_assists.data)
-    do.appeal.recall(form.reason.data, release_assists=ticked, **do.hand_seen)
+    code = form.reason_code.data
+    do.appeal.recall(form.reason.data, reason_code=code, release_assists=ticked, **do.hand_seen)

@@ -52,7 +52,7 @@ def offer_reasons(verb: str, kind: str) -> Draw:
 def offer_answer(form: Any, drawing: Drawing) -> None:
     offer_unit("answer")(form, drawing)
     form.outcome.choices = dict(catalogue().outcome_choices())
-    assist_acts.fit_reply(form, {given.part for given in hands("answer", drawing)})
+    assist_acts.fit_answer(form, {str(a.id): a.part for a in hands("answer", drawing)})
 
 
 def prefill_answer(form: Any, drawing: Drawing) -> None:
@@ -142,10 +142,12 @@ def progress(do: Doing) -> None:
 def answer(do: Doing) -> None:
     form = do.form
     do.appeal.answer(
-        form.outcome.data,
+        form.outcome.data or "" if "outcome" in form else "",
         form.account.data,
         form.public_reply.data or "",
         evidence=form.evidence.data or "",
+        particulars=form.particulars,
+        receipt_meant=form.receipt_meant,
         **_behalf(do),
         **do.hand_seen,
     )

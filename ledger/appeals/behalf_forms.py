@@ -10,7 +10,7 @@ from wtforms.widgets import TelInput
 
 from ..firms import phones
 from ..web import Files, LongText, Radio, Text
-from . import act_forms
+from . import act_forms, outcome_forms
 from .act_forms import ActForm
 from .behalf import NAME_LENGTH
 from .story import ON_BEHALF
@@ -52,7 +52,7 @@ class ProgressOnBehalfForm(BehalfForm, act_forms.ProgressForm):
     pass
 
 
-class AnswerOnBehalfForm(BehalfForm, act_forms.AnswerForm):
+class AnswerOnBehalfForm(BehalfForm, outcome_forms.AnswerForm):
     files = Files("照片、佐证附件")
 
 

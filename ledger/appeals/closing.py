@@ -40,6 +40,7 @@ class Closing(Handling):
         public_reply: str | None = None,
         hold_review_at: datetime | None = None,
         seen: int | None = None,
+        receipt_meant: bool = False,
     ) -> None:
         """Lets the answer pass: to the call-back, to 挂账 (referred, long-term), or, for a 咨询
         not drawn, straight to the closer, shown 免回访."""
@@ -49,6 +50,8 @@ class Closing(Handling):
             self.end_clocks(at, "review")
             self._judge()
             if public_reply is not None and public_reply.strip():
+                if public_reply != self.public_reply:
+                    self._check_reply(public_reply, act, receipt_meant)
                 self.public_reply = public_reply
             if outcome is not None and outcome.holds:
                 self._hold(at, "answered", hold_review_at)
@@ -131,6 +134,8 @@ class Closing(Handling):
             elif self._earns_rework(at):
                 self.end_clocks(at, "call_back")
                 act.assignment = self._rework(by, at, words)
+                if self.suggests_order(at):
+                    act.data["suggests_order"] = True
             else:
                 self.undetermined = True
 
@@ -220,6 +225,7 @@ class Closing(Handling):
         *,
         by: Actor,
         at: datetime,
+        reason_code: str = "",
         seen: int | None = None,
     ) -> None:
         """`to` is "assigned" (重办, in a new round) or "reviewed" (call back again)."""
@@ -227,11 +233,16 @@ class Closing(Handling):
             raise Invalid("to", "请选择退回重新办理或重新回访")
         if not reason.strip():
             raise Invalid("reason", "请填写不予销号的理由")
+        if reason_code:
+            _known_reason("refuse", reason_code)
         with self.act("refuse_closing", by=by, at=at, seen=seen) as act:
+            act.data["reason"] = reason_code
             act.texts["reason"] = reason
             self.end_clocks(at, "close")  # has been decided
             if to == "assigned":
                 act.assignment = self._rework(by, at, reason)
+                if self.suggests_order(at):
+                    act.data["suggests_order"] = True
                 return
             self._forget_call()
             self.lapse_clocks(at)
@@ -263,11 +274,22 @@ class Closing(Handling):
             act.texts["note"] = words
             self.recurred_at = at
 
-    def reopen(self, reason: str, *, by: Actor, at: datetime, seen: int | None = None) -> None:
+    def reopen(
+        self,
+        reason: str,
+        *,
+        by: Actor,
+        at: datetime,
+        reason_code: str = "",
+        seen: int | None = None,
+    ) -> None:
         """撤销销号: accepted again, in a new round; earlier rounds stay whole."""
         if not reason.strip():
             raise Invalid("reason", "请填写撤销的理由")
+        if reason_code:
+            _known_reason("reopen", reason_code)
         with self.act("reopen", by=by, at=at, seen=seen) as act:
+            act.data["reason"] = reason_code
             act.texts["reason"] = reason
             self._leave_master()
             self._forget_call()

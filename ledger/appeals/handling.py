@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypedDict
 
@@ -14,20 +14,19 @@ from ..deadlines.queries import caps_in_force, load_calendar
 from ..deadlines.rhythm import ONCE
 from ..people.actor import Actor
 from ..people.models import Unit
+from ..trail.act import Act
+from . import outcomes
 from .behalf import Behalf
 from .copying import Readers
 from .intake import _known_reason
 from .parts import Assignment, Deadline
-from .record import Invalid, Refused
+from .record import Invalid, Questioned, Refused
 from .reporting import Reporting
 from .standing import ANSWERS
 
 if TYPE_CHECKING:
     from ..files.models import Attachment
     from ..trail.act import Act
-
-RECEIPTS = ("收悉", "已收到", "收到")
-"""A public reply that says no more than this is questioned (design §3, domain)."""
 
 
 class _How(TypedDict):
@@ -83,6 +82,7 @@ class Handling(Reporting):
             if readers:
                 act.data["readers"] = list(readers.names)
                 self._copy_to(readers, by, at)
+            self.answered_directly = False
             if assists:
                 act.data["assists"] = [one.name for one in assists]
             if act.seat is not None and act.seat.role == "duty_officer":
@@ -273,13 +273,17 @@ class Handling(Reporting):
         *,
         by: Actor,
         at: datetime,
+        reason_code: str = "",
         release_assists: bool = False,
         seen: int | None = None,
     ) -> None:
         """Take the lead assignment back; assists run on unless released."""
         if not reason.strip():
             raise Invalid("reason", "请填写收回理由")
+        if reason_code:
+            _known_reason("recall", reason_code)
         with self.act("recall", by=by, at=at, seen=seen) as act:
+            act.data["reason"] = reason_code
             act.texts["reason"] = reason
             lead = self.lead
             if lead is not None:
@@ -404,33 +408,40 @@ class Handling(Reporting):
         by: Actor,
         at: datetime,
         evidence: str = "",
+        particulars: Mapping[str, str] | None = None,
         attachments: Iterable[Attachment] = (),
         happened_at: datetime | None = None,
         hand: int | None = None,
         behalf: Behalf | None = None,
         seen: int | None = None,
+        receipt_meant: bool = False,
     ) -> None:
         """The lead's final answer: the first key; or an assist's, which leaves the appeal as it
-        is. Answering counts as signing for.
+        is and needs an account alone. Answering counts as signing for.
 
-        Raises Invalid where the outcome's evidence is missing: an attachment, or an account of
-        how it was checked (who, when, how, result).
+        Raises Invalid where the outcome's particulars or evidence are missing: an attachment, or
+        an account of how it was checked (who, when, how, result); Questioned for a mere receipt
+        (收悉) that is not `receipt_meant`.
         """
-        files = list(attachments)
+        files, given = list(attachments), particulars or {}
+        if not account.strip():
+            raise Invalid("account", "请填写内部办理情况")
         shown = bool(files) or (behalf is not None and bool(behalf.files))
-        self.check_answer(outcome, account, evidence, shown)
         how: _How = {"happened_at": happened_at, "hand": hand, "behalf": behalf}
         with self.act("answer", by=by, at=at, seen=seen, **how) as act:
             assignment: Assignment = act.assignment
             # What an assist says is for the lead; the firm hears the lead.
+            if assignment.part == "lead" or outcome:
+                self.check_outcome(outcome, evidence, shown, given, at)
             if assignment.part == "lead" or public_reply.strip():
-                self.check_reply(public_reply)
+                self._check_reply(public_reply, act, receipt_meant)
             self._receipted(assignment, by, at, behalf)
             assignment.answered_by_id = by.id
             assignment.outcome = outcome
             assignment.account = account
             assignment.public_reply = public_reply
             assignment.evidence = evidence
+            assignment.particulars = outcomes.written(outcome, given)
             if files:
                 self.attachments.extend(files)
             if self._is_to_be_signed(act, assignment, by):
@@ -482,22 +493,38 @@ class Handling(Reporting):
         self.outcome = assignment.outcome
         self.account = assignment.account
         self.public_reply = assignment.public_reply
+        self.particulars = assignment.particulars
         self.start_clock("review", at, "反馈")
+
+    @classmethod
+    def _check_reply(cls, public_reply: str, act: Act, receipt_meant: bool) -> None:
+        if not (receipt_meant and outcomes.is_receipt(public_reply)):
+            cls.check_reply(public_reply)
+        else:
+            act.data["receipt"] = True
 
     @staticmethod
     def check_reply(public_reply: str) -> None:
+        """Raises Invalid where there is none, Questioned for a mere receipt."""
         if not public_reply.strip():
             raise Invalid("public_reply", "请填写对企业的答复")
-        if len(public_reply.strip()) < 10 and any(w in public_reply for w in RECEIPTS):
-            raise Invalid("public_reply", "“收悉”不是答复，请写明办理结果")
+        if outcomes.is_receipt(public_reply):
+            raise Questioned(
+                "public_reply",
+                "只说“收悉”不是答复，请写明办理结果；确需照此答复的，请再次提交，即为确认",
+            )
 
     @staticmethod
-    def check_answer(outcome: str, account: str, evidence: str, has_files: bool) -> None:
+    def check_outcome(
+        outcome: str, evidence: str, has_files: bool, given: Mapping[str, str], at: datetime
+    ) -> None:
         found = catalogue().outcomes.get(outcome)
         if found is None:
             raise Invalid("outcome", "请选择办理结果")
-        if not account.strip():
-            raise Invalid("account", "请填写内部办理情况")
+        if wrong := outcomes.problem(outcome, given, at):
+            raise Invalid(*wrong)
+        if outcomes.proves_itself(outcome):
+            return
         if found.needs_evidence and not evidence.strip() and not has_files:
             wanted = found.evidence or "核实人、核实时间、方式和结果"
             raise Invalid("evidence", f"结果为“{found.name}”的，请上传佐证附件或写明：{wanted}")
@@ -514,6 +541,8 @@ class Handling(Reporting):
         """退回重报: reopens the same assignment with what was left of its time."""
         if not reason.strip():
             raise Invalid("reason", "请写明缺什么、怎么补")
+        if reason_code:
+            _known_reason("send_back", reason_code)
         with self.act("send_back", by=by, at=at, seen=seen) as act:
             act.data["reason"] = reason_code
             act.texts["reason"] = reason

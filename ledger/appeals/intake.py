@@ -138,8 +138,9 @@ class Intake(AppealRecord):
         attachments: Iterable[Attachment] = (),
         external_orders: Iterable[ExternalOrder] = (),
         happened_at: datetime | None = None,
+        origin: AppealRecord | None = None,
     ) -> Self:
-        """A new appeal of `office`, numbered, in state registered.
+        """A new appeal of `office`, numbered, in state registered; of what `origin` left over.
 
         Raises Refused, or Invalid naming the field that is missing or makes no sense.
         """
@@ -147,6 +148,9 @@ class Intake(AppealRecord):
         appeal = cls._blank(known, office=office, by=by, at=at, firm=firm)
         with appeal.act("register", by=by, at=at, happened_at=happened_at) as act:
             act.begin_stream()
+            if origin is not None:
+                appeal.origin_id = origin.id
+                act.data["origin"] = origin.number
             # Also where there are none: what was never set would be read back.
             appeal.add("attachments", attachments)
             appeal.add("external_orders", external_orders)

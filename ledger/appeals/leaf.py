@@ -31,6 +31,7 @@ from ..files.models import Attachment
 from ..firms.models import FirmLiaison
 from ..people.actor import Actor
 from ..people.directory import UnitRow, directory
+from ..people.models import Draft
 from ..trail.models import Entry, EntryText
 from .instructions import Instruction, InstructionUnit, readable, withheld
 from .joined_queries import first_keys_of, joined_named, master_answered, master_reply
@@ -63,6 +64,7 @@ class Handing(Given):
         account: str
         public_reply: str
         evidence: str
+        particulars: str
         sent_back_for: str
         answered_by_id: int | None
         drafted_at: datetime | None
@@ -172,6 +174,12 @@ class Leaf(Standing[Handing, Clock]):
         outcome: str
         account: str
         public_reply: str
+        answered_directly: bool
+        evidence: str
+        particulars: str
+        reworks: int
+        origin_id: int | None
+        remainder_id: int | None
         details_asked: bool
         details_question: str
         called_at: datetime | None
@@ -220,6 +228,8 @@ class Leaf(Standing[Handing, Clock]):
         has_files: bool
         has_merged: bool
         has_liaisons: bool
+        has_drafts: bool
+        """Whether the reader has begun a form on it and not sent it."""
 
     def __init__(
         self, connection: Connection, seen: Row[Any], shelf: Shelf, reader: Actor
@@ -228,6 +238,7 @@ class Leaf(Standing[Handing, Clock]):
         self._reader = reader
         self.knows = bool(seen.knows)
         self.has_merged, self.has_liaisons = seen.has_merged, seen.has_liaisons
+        self.has_drafts = seen.has_drafts
         self._connection = connection
         self._shelf = shelf
         self._units = directory().units
@@ -401,11 +412,17 @@ class Leaf(Standing[Handing, Clock]):
         )
 
 
+def drafts_of(number: str, act: str) -> str:
+    """What the draft of an act's form is called."""
+    return f"appeal/{number}/{act}"
+
+
 def leaf(number: str, actor: Actor, at: datetime) -> Leaf | None:
     """The appeal with this number if `actor` may see it."""
     connection = db.session.connection()
     sight = sight_of(actor, at.astimezone(SHANGHAI).date())
-    seen = connection.execute(_of(sight, actor), {"number": number}).one_or_none()
+    asked = {"number": number, "reader": actor.id, "drafts": drafts_of(number, "%")}
+    seen = connection.execute(_of(sight, actor), asked).one_or_none()
     return None if seen is None else Leaf(connection, seen, _shelf_of(connection, seen), actor)
 
 
@@ -449,6 +466,7 @@ def _opened(sealed: str | None, place: str) -> str:
 
 _appeal, _given, _deadline = Appeal.__table__.c, Assignment.__table__.c, Deadline.__table__.c
 _order, _file, _liaison = ExternalOrder.__table__.c, Attachment.__table__.c, FirmLiaison.__table__.c
+_draft = Draft.__table__.c
 _entry, _text = Entry.__table__.c, EntryText.__table__.c
 _request, _copy = Request.__table__.c, Copy.__table__.c
 _instruction, _instructed = Instruction.__table__.c, InstructionUnit.__table__.c
@@ -466,6 +484,7 @@ _APPEAL = tuple(
         "complained_unit", "registered_at", "registrar_id", "registrar_unit_id", "opening",
         "accepted_at", "assigned_at", "answered_at", "reviewed_at", "confirmed_at", "closed_at",
         "ended_at", "lead_unit_id", "lead_signed", "outcome", "account", "public_reply",
+        "answered_directly", "evidence", "particulars", "reworks", "origin_id", "remainder_id",
         "details_asked", "details_question", "attempts", "attempt_half_days", "called_at",
         "caller_id", "contacted",
         "solved", "satisfaction", "undetermined", "upheld_for", "upholder_id", "call_exempt",
@@ -491,6 +510,9 @@ _KEYS = tuple(c.key for c in (*_APPEAL, *_SEALED, *_THERE))
 _ELSEWHERE = (
     exists().where(_merged.c.master_id == _appeal.id).label("has_merged"),
     exists().where(_liaison.firm_id == _appeal.firm_id).label("has_liaisons"),
+    exists()
+    .where(_draft.person_id == bindparam("reader"), _draft.form_key.like(bindparam("drafts")))
+    .label("has_drafts"),
 )
 
 
@@ -514,9 +536,9 @@ _ASSIGNMENTS = (
             for name in (
                 "id", "unit_id", "part", "state", "round", "assigned_at", "letter_number", "note",
                 "signed_at", "deemed", "handler_name", "contacted_at", "planned_at", "answered_at",
-                "outcome", "account", "public_reply", "evidence", "sent_back_for", "released_at",
-                "release_reason", "returns", "extensions", "parent_id", "rhythm", "progress_at",
-                "answered_by_id", "drafted_at", "signing_note",
+                "outcome", "account", "public_reply", "evidence", "particulars", "sent_back_for",
+                "released_at", "release_reason", "returns", "extensions", "parent_id", "rhythm",
+                "progress_at", "answered_by_id", "drafted_at", "signing_note",
             )
         ),
         type_coerce(_given.handler_phone, Text).label("sealed_handler_phone"),

@@ -354,6 +354,8 @@ VERBS: tuple[Verb, ...] = (
     Verb("review", "审核通过", _states("answered"), ("reviewed", "held", "confirmed"), COORDINATOR,
          "审核意见可不填；转上级、长期推进的写明下次复核日期", limit="审核时限，自反馈起算",
          past="审核通过"),
+    Verb("link_remainder", "登记遗留问题", _states("answered", "reviewed", "confirmed", "closed"),
+         SAME, COORDINATOR, "办理结果为“部分解决”的，将遗留问题登记为同一诉求主体的关联诉求"),
     Verb("attempt", "回访未接通", _states("reviewed"), SAME,
          (_who("operator", "jurisdiction"), _who("liaison", "known")),
          "何时、用什么方式联系", note=True),
@@ -508,6 +510,8 @@ class Facts:
     points_open: int = 0
     addressees: frozenset[int] = frozenset()
     """Units that an order or an instruction was put to."""
+    remainder_due: bool = False
+    """Solved in part, and what is left is no appeal of its own yet."""
 
 
 @dataclass(frozen=True)
@@ -636,13 +640,18 @@ def no_last_word(facts: Facts) -> str:
     """Why the lead cannot answer finally yet; '' where it can."""
     if facts.state != "assigned":
         return f"诉求现为“{STATES[facts.state]}”，主办单位不能办结反馈。"
-    units = [
-        h.unit_name for h in facts.assignments if h.part == "assist" and h.state in OPEN_ASSIGNMENT
-    ]
+    units = _unheard(facts)
     if not units:
         return ""
     named = "、".join(units)
     return f"协办单位{named}尚未反馈，待其反馈或由办公室免予协办反馈后，方可办结反馈。"
+
+
+def _unheard(facts: Facts) -> list[str]:
+    """The assists that are still open, by name."""
+    return [
+        h.unit_name for h in facts.assignments if h.part == "assist" and h.state in OPEN_ASSIGNMENT
+    ]
 
 
 def _not_below(verb: Verb, facts: Facts, held: Held) -> str:
@@ -802,6 +811,13 @@ def _not_now(verb: Verb, facts: Facts) -> str:
         return "热线回访结果为不满意，请退回重办或不予销号。"
     if verb.code == "endorse" and not facts.duty_unendorsed:
         return "没有需要追认的值班处置。"
+    if verb.code == "link_remainder" and not facts.remainder_due:
+        return "本件没有待登记的遗留问题：办理结果不是“部分解决”，或遗留问题已登记。"
+    if verb.code == "answer_directly" and (units := _unheard(facts)):
+        return (
+            f"协办单位{'、'.join(units)}尚未反馈，待其反馈后方可直接答复；"
+            "不再需要协办的，请交办后解除协办。"
+        )
     if verb.code in NEEDS_LEAD and facts.held_from not in ("", "assigned"):
         return "本件挂账前没有主办单位在办，请先恢复办理。"
     if verb.code == "uncopy" and not facts.copied:

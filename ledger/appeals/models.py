@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, relationship
 from ..files.models import Attachment
 from ..firms.models import Firm
 from ..people.models import Unit
+from .answering import Answering
 from .assisting import Assisting
 from .conferring import Conferring
 from .instructing import Instructing
@@ -47,6 +48,7 @@ def _few(name: str, where: str, *columns: str) -> Index:
 
 class Appeal(
     Joining,
+    Answering,
     Assisting,
     Pausing,
     Passing,

@@ -72,6 +72,8 @@ class Assignment(Given, Trailed, Base):
     """When an answer was last put to the head of the unit to sign."""
     signing_note: Mapped[str | None] = mapped_column(Text, info=COMMITTED)
     """Why he returned it."""
+    particulars: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
+    """What the outcome has to say for itself (outcomes.py)."""
     sent_back_at: Mapped[datetime | None]
     sent_back_for: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
     released_at: Mapped[datetime | None]

@@ -68,6 +68,10 @@ class Invalid(ValueError):
         self.reason = reason
 
 
+class Questioned(Invalid):
+    """Taken all the same where it is sent again as it stands."""
+
+
 class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     """诉求: one complaint of one appellant; a row of the ledger."""
 
@@ -144,6 +148,12 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     """Of the answer that review let pass: against its due time as it was extended."""
     on_time_original: Mapped[bool | None] = mapped_column(Boolean)
     """Against the due time that it would have had without an extension."""
+    evidence: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
+    particulars: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)
+    """Of a direct answer, which no assignment keeps; `particulars` also of the lead's."""
+    origin_id: Mapped[int | None] = mapped_column(Id)
+    """The appeal that left this one over (遗留问题), and the other way round."""
+    remainder_id: Mapped[int | None] = mapped_column(Id)
 
     details_asked: Mapped[bool] = mapped_column(Boolean, default=False)
     details_question: Mapped[str] = mapped_column(Text, default="", info=COMMITTED)

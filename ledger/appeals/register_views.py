@@ -24,6 +24,7 @@ from ..deadlines.queries import load_calendar
 from ..firms import names
 from ..firms.models import Firm
 from ..firms.queries import named
+from ..people import drafts
 from ..people.acting import current_actor
 from ..people.actor import Actor, Seat
 from ..people.directory import directory
@@ -31,7 +32,7 @@ from ..people.models import Unit
 from ..people.regions import region_name
 from ..people.roles import label as role_label
 from ..web import Conflict, NotFound, Refused, see_other
-from . import attachment_views, lifecycle, record
+from . import asides, attachment_views, lifecycle, record
 from .attachment_views import Taken, forget, store, take_files, to_rows
 from .models import Appeal, ExternalOrder
 from .pages import blueprint
@@ -43,7 +44,7 @@ _ = attachment_views  # hangs its route
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
-_CARRIED = ("csrf_token", "token", "files")
+_CARRIED = ("csrf_token", "token", "files", "aside", "again-password")
 """Fields that say nothing of the matter."""
 
 
@@ -54,16 +55,53 @@ def new() -> ResponseReturnValue:
     form = RegisterForm()
     form.offer(catalogue(), regions_of(seat))
     if request.method == "GET":
-        form.token.data = fresh_token()
-        form.received_at.data = now()
-        form.region_code.data = own_region(seat)
-        return _page(form, seat)
+        return _fresh(form, actor, seat)
+    if (aside := request.form.get("aside", "")) in asides.ALL:
+        return _aside(aside, form, actor, seat)
     form.region_code.data = form.region_code.data or own_region(seat)
     if not is_token(form.token.data):
         form.token.data = fresh_token()
     if (earlier := Submission.of(actor.id or 0, form.token.data)) is not None:
         return _sent_before(earlier, form, seat)
     return _register(form, actor, seat)
+
+
+DRAFT = "register"
+
+
+def _fresh(form: RegisterForm, actor: Actor, seat: Seat | None) -> ResponseReturnValue:
+    """An empty form, or what this person had begun."""
+    draft = drafts.kept(actor.id, DRAFT)
+    if draft is None:
+        form.received_at.data = now()
+        form.region_code.data = own_region(seat)
+    else:
+        form = RegisterForm(formdata=draft.fields)
+        form.offer(catalogue(), regions_of(seat))
+    form.token.data = fresh_token()
+    firm = None if draft is None else _chosen(form)
+    return _page(form, seat, firm=firm, draft_at=draft.at if draft else None)
+
+
+def _aside(
+    aside: str, form: RegisterForm, actor: Actor, seat: Seat | None
+) -> ResponseReturnValue:
+    """Kept as a draft, or given up; nothing is registered."""
+    if aside == asides.DROP:
+        with writing():
+            drafts.drop(actor.id, DRAFT)
+            db.session.commit()
+        return see_other(url_for(".new"))
+    if aside == asides.AUTOSAVE and Submission.of(actor.id or 0, form.token.data or "") is not None:
+        return "", 204  # was sent meanwhile
+    said = asides.keep(actor, DRAFT)
+    if aside == asides.AUTOSAVE:
+        return asides.told(said)
+    if not is_token(form.token.data):
+        form.token.data = fresh_token()
+    taken, _problems = take_files(form.files)
+    store(taken)
+    return _page(form, seat, taken=taken, firm=_chosen(form), said=said)
 
 
 def seat_of(actor: Actor) -> Seat | None:
@@ -155,6 +193,7 @@ def _register(form: RegisterForm, actor: Actor, seat: Seat | None) -> ResponseRe
                 external_orders=_orders(order, form.received_at.data or at),
             )
             Submission.note(actor.id or 0, form.token.data, digest(), appeal.number, at)
+            drafts.drop(actor.id, DRAFT)
             db.session.commit()
     except record.Invalid as invalid:
         earlier = Submission.of(actor.id or 0, form.token.data)
@@ -234,6 +273,8 @@ def _page(
     taken: Sequence[Taken] = (),
     firm: Firm | None = None,
     before: str = "",
+    draft_at: datetime | None = None,
+    said: str = "",
 ) -> ResponseReturnValue:
     """`before`: number of the appeal that the same page has already registered."""
     asked: dict[str, Any] = {"from": "appellant_name"}
@@ -254,6 +295,8 @@ def _page(
         taken=taken,
         firm=firm,
         before=before,
+        draft_at=draft_at,
+        said=said,
         office=office,
         registrar=current_actor().name,
         post=f"{seat.unit_name} {role_label(seat.role)}" if seat else "",

@@ -115,6 +115,20 @@ def difficulties(ids: Sequence[int]) -> dict[int, str]:
     }
 
 
+def linked_with(leaf: Leaf, actor: Actor, at: datetime) -> Sequence[Any]:
+    """Number, label, whether it came out of this one, and whether `actor` may open it: of what
+    this one was left over from, and of what it left over."""
+    ids = [i for i in (leaf.origin_id, leaf.remainder_id) if i is not None]
+    if not ids:
+        return ()
+    day = at.astimezone(SHANGHAI).date()
+    return db.session.execute(
+        select(Appeal.number, Appeal.label, Appeal.id == leaf.remainder_id, admits(actor, day))
+        .where(Appeal.id.in_(ids))
+        .order_by(Appeal.id)
+    ).all()
+
+
 _VERSION = select(Appeal.version).where(Appeal.id == bindparam("row")).with_for_update()
 
 

@@ -25,6 +25,7 @@ from ..deadlines.limits import STAGES
 from ..deadlines.queries import load_calendar
 from ..deadlines.rhythm import ONCE, RHYTHMS
 from ..firms.phones import mask
+from ..people import drafts
 from ..people.acting import current_actor
 from ..people.actor import Actor
 from ..people.directory import directory
@@ -36,10 +37,12 @@ from . import (
     asked,
     beyond,
     cells,
+    conflict,
     copy_acts,
     holding,
     instructions,
     lifecycle,
+    outcomes,
     show_queries,
     sign_acts,
     signing,
@@ -56,7 +59,7 @@ from .confer_forms import POINTS
 from .instructed import told as told_instructions
 from .intake import CORRECTABLE
 from .joined_panel import joined_panel
-from .leaf import Leaf, leaf
+from .leaf import Leaf, drafts_of, leaf
 from .lifecycle import PATH, Facts
 from .lines import time_words
 from .models import Appeal
@@ -128,6 +131,10 @@ class Panel:
     """May be done now; what may not is shown only to give back what was typed."""
     refusal: str = ""
     changes: Sequence[str] = ()
+    changed: Sequence[conflict.Changed] = ()
+    """After a conflict: who did what since the form was drawn, and what differs by it."""
+    note: str = ""
+    """What keeps the words as a note is called; '' where none may be made."""
     taken: Sequence[Taken] = ()
     hints: Sequence[tuple[str, str]] = ()
     about: Sequence[str] = ()
@@ -135,6 +142,10 @@ class Panel:
     """Sentences above the form: what one ought to know, and what one is warned of."""
     gives_back: bool = False
     """May not be done, but holds what was typed."""
+    draft_at: datetime | None = None
+    """When what stands in it was kept as a draft."""
+    said: str = ""
+    """What has just been done with what is typed."""
     preserved: bool = False
     """The browser has it already, with what is typed there, and keeps it."""
 
@@ -153,7 +164,24 @@ class Panel:
 
     @property
     def main(self) -> list[Any]:
-        return [f for f in self.fields if f.name not in self.act.fold]
+        aside = {*self.act.fold, *outcomes.PARTICULARS}
+        return [f for f in self.fields if f.name not in aside]
+
+    @property
+    def particulars(self) -> list[tuple[outcomes.Group, list[Any]]]:
+        """What the outcomes ask for, group by group."""
+        there = {f.name: f for f in self.fields}
+        return [
+            (group, [there[one.name] for one in group.particulars])
+            for group in outcomes.GROUPS
+            if group.particulars[0].name in there
+        ]
+
+    @property
+    def brings_account(self) -> bool:
+        """Whether the reply may be begun with the account."""
+        names = {f.name for f in self.fields}
+        return {"account", "public_reply"} <= names
 
     @property
     def folded(self) -> list[Any]:
@@ -187,6 +215,11 @@ SIZES = {
     "leader_name": "half",
     "reply_by": "half",
     "until": "half",
+    **dict.fromkeys(
+        ("document", "document_number", "checked_by", "checked_at", "referred_to", "referred_way",
+         "referred_on", "next_review_on"),
+        "half",
+    ),
     "contact_name": "half",
     "phone": "half",
     "spot_name": "half",
@@ -236,6 +269,9 @@ def panel(
     already."""
     drawing = Drawing(appeal, actor, at, chosen or {})
     more |= {"notes": act.warns(drawing), "about": act.about(drawing)}
+    if form is None and not chosen and (draft := _draft(act, appeal, actor)) is not None:
+        form = acts.form_of(act, drawing, typed=False, draft=draft.fields)
+        more |= {"draft_at": draft.at}
     if form is None:
         like = None if chosen else act.depends(drawing)
         if like is not None:
@@ -244,6 +280,12 @@ def panel(
             return Panel(act, None, body=body, version=version, **more)
         form = acts.form_of(act, drawing, typed=False)
     return _filled(act, form, address(appeal.number), **more)
+
+
+def _draft(act: Act, appeal: Appeal | Leaf, actor: Actor) -> drafts.Kept | None:
+    if not isinstance(appeal, Leaf) or not appeal.has_drafts:
+        return None
+    return drafts.kept(actor.id, drafts_of(appeal.number, act.url))
 
 
 ANY_NUMBER = "/appeals/-"
@@ -291,7 +333,8 @@ def _filled(act: Act, form: ActForm, at_address: str, **more: Any) -> Panel:
         }
     hints: list[tuple[str, str]] = []
     if "outcome" in form:
-        hints = [(row.name, row.evidence) for row in catalogue().outcomes.values() if row.evidence]
+        hints = [(row.name, row.evidence) for row in catalogue().outcomes.values() if row.evidence
+                 and not outcomes.proves_itself(row.code)]
     return Panel(act, form, hints=hints, **more)
 
 
@@ -369,6 +412,9 @@ def article(
         "masters": around.masters,
         "merged": around.merged,
         "panel": joined_panel(appeal, around.joined, facts, actor),
+        "linked": around.linked,
+        "direct": _direct(appeal, book),
+        "order_hint": _order_hint(appeal, facts, actor, at),
         "opened": opened,
         "others": [act for act in may_now if opened is None or act.code != opened.act.code],
         "first": first,
@@ -385,6 +431,7 @@ class Around(NamedTuple):
     masters: tuple[Any, ...]
     merged: tuple[Any, ...]
     joined: tuple[Any, ...]
+    linked: tuple[Any, ...]
 
     @classmethod
     def of(cls, appeal: Leaf, actor: Actor, at: datetime) -> Around:
@@ -392,6 +439,7 @@ class Around(NamedTuple):
             tuple(show_queries.master_of(appeal, actor, at)),
             tuple(show_queries.merged_into(appeal, actor, at)),
             tuple(show_queries.joined_to(appeal, actor, at)),
+            tuple(show_queries.linked_with(appeal, actor, at)),
         )
 
 
@@ -442,6 +490,9 @@ def drawn_article(appeal: Leaf, actor: Actor, at: datetime) -> Drawn:
     on the hour."""
     day, around = at.astimezone(SHANGHAI).date(), Around.of(appeal, actor, at)
     book = catalogue()
+    if appeal.has_drafts:
+        context = article(appeal, actor, at, around=around)
+        return Drawn(render_template("appeals/_appeal.html", **context))
     key = (actor, day, appeal.turning(at), around, directory().mark, book.mark)
     found = appeal.keep("articles", key, lambda: _article(appeal, actor, at, around))
     said: dict[str, str] = _times(appeal, found.due_sentence, found.limits, at)
@@ -726,6 +777,7 @@ class Handed(NamedTuple):
     asked: Sequence[asked.Asked]
     tells: bool
     """Whether its answer is there to be read."""
+    particulars: Sequence[Fact]
 
 
 RELEASES = {
@@ -785,6 +837,7 @@ def _assignments(
                 is_past=is_past(row),
                 asked=requests.get(row.id, ()),
                 tells=signing.tells_answer(row, kept_back),
+                particulars=outcomes.told(row.particulars),
             )
         )
     return handed
@@ -817,6 +870,28 @@ def _above(appeal: Leaf, row: leaves.Handing) -> list[leaves.Handing]:
         found.append(parent)
         parent = appeal.parent_of(parent) if parent.parent_id is not None else None
     return found
+
+
+def _direct(appeal: Leaf, book: Catalogue) -> list[Fact]:
+    """The office's own answer, while it stands."""
+    if not appeal.answered_directly or appeal.state == "accepted":
+        return []
+    answered = clocks.shown(appeal.answered_at) if appeal.answered_at else ""
+    return [
+        ("直接答复", answered),
+        ("办理结果", book.outcome_name(appeal.outcome)),
+        *outcomes.told(appeal.particulars),
+        ("内部情况", appeal.account),
+        ("对企业答复", appeal.public_reply),
+        *([("佐证", appeal.evidence)] if appeal.evidence else []),
+    ]
+
+
+def _order_hint(appeal: Leaf, facts: Facts, actor: Actor, at: datetime) -> str:
+    """For whoever could issue one: so many reworks call for a supervision order (design §5)."""
+    if not appeal.suggests_order(at) or not lifecycle.may("order", facts, actor):
+        return ""
+    return f"本件已重办{appeal.reworks}次，建议发督办单。"
 
 
 class Holder(NamedTuple):
@@ -883,8 +958,27 @@ def _drawn_trail(appeal: Leaf, actor: Actor, book: Catalogue) -> Drawn:
 def trail(appeal: Leaf, book: Catalogue, unread: frozenset[int]) -> list[story.Line]:
     """Its lines, first to last, as far as the reader may know; but for answers `unread` that are
     not signed."""
+    return story.tell(_inks(appeal), _reader(appeal, book, unread))
+
+
+def changed_since(appeal: Leaf, seen: int, book: Catalogue) -> list[conflict.Changed]:
+    """What differs from the version that a form was drawn from, as far as the reader may know."""
+    units = directory().units
+    reader = _reader(appeal, book, frozenset())
+    return conflict.changed(_inks(appeal), seen, reader, lambda unit_id: units[unit_id].name)
+
+
+def _inks(appeal: Leaf) -> list[story.Ink]:
+    return [
+        # Of what he may not read not even a text is opened.
+        _ink(entry, () if entry.seq in appeal.withheld else texts, appeal.knows)
+        for entry, texts in appeal.entries
+    ]
+
+
+def _reader(appeal: Leaf, book: Catalogue, unread: frozenset[int]) -> story.Reader:
     units = {given.unit_id: given.unit.name for given in appeal.assignments}
-    reader = story.Reader(
+    return story.Reader(
         names=book,
         fields=CORRECTABLE,
         ways=WAYS,
@@ -893,12 +987,6 @@ def trail(appeal: Leaf, book: Catalogue, unread: frozenset[int]) -> list[story.L
         unread=unread,
         withheld=appeal.withheld,
     )
-    entries = (
-        # Of what he may not read not even a text is opened.
-        _ink(entry, () if entry.seq in appeal.withheld else texts, appeal.knows)
-        for entry, texts in appeal.entries
-    )
-    return story.tell(entries, reader)
 
 
 def _ink(entry: Any, texts: Sequence[Any], knows: bool) -> story.Ink:

@@ -23,6 +23,7 @@ from ..people.actor import Actor
 from ..people.directory import directory
 from . import lifecycle
 from .lifecycle import OPEN_ASSIGNMENT, Facts, Held, never_over
+from .outcomes import left_over
 from .sub_units import sub_units
 
 MAIN_CLOCK: dict[str, tuple[str, ...]] = {
@@ -189,6 +190,10 @@ class Standing(Generic[A, D]):
         external_orders: Any
         instructed: Any
         instruction_units: Any
+        outcome: Any
+        reworks: Any
+        particulars: Any
+        remainder_id: Any
 
     def _liaisons(self, day: date) -> Iterable[int]:
         """Who looks after its firm."""
@@ -300,6 +305,8 @@ class Standing(Generic[A, D]):
             outside_count=self.outside_count,
             points_open=self.points_open,
             addressees=self.addressees,
+            remainder_due=self.remainder_id is None
+            and bool(left_over(self.outcome, self.particulars)),
         )
 
     def _held(self, given: A, at: datetime) -> Held:
@@ -318,12 +325,18 @@ class Standing(Generic[A, D]):
             return frozenset()
         return frozenset(one.unit_id for one in self.instruction_units)
 
+    def suggests_order(self, at: datetime) -> bool:
+        """So many reworks that a supervision order is called for (design §5)."""
+        most = caps_in_force(at).order_from_rework
+        return self.state in lifecycle.OPEN and self.reworks >= most > 0
+
     def turning(self, at: datetime) -> tuple[Any, ...]:
         """What `facts` says beyond what a version of the appeal, the units and the catalogue do."""
         day = at.astimezone(SHANGHAI).date()
         return (
             is_off_hours(at),
             self.may_give_up_calling(at),
+            self.suggests_order(at),
             config().strict_home_unit,
             *(
                 (self._over(given, at, "ask_return"), self._over(given, at, "ask_extension"))

@@ -21,7 +21,7 @@ from ..deadlines.rhythm import ONCE, RHYTHMS
 from ..firms.phones import mask
 from ..people.roles import LABELS as ROLES
 from ..trail.replay import Rows, apply_body, read
-from . import beyond_story, urging
+from . import beyond_story, outcomes, urging
 from .lifecycle import BY_CODE, STATES
 from .lifecycle import ON_BEHALF as BY_OFFICE
 
@@ -45,6 +45,7 @@ FIELDS: dict[str, str] = {
     "public_reply": "对企业的答复",
     "account": "内部办理情况",
     "evidence": "佐证",
+    "particulars": "办理结果要件",
     "note": "交办意见",
     "handler_name": "经办人",
     "handler_phone": "经办人电话",
@@ -94,7 +95,7 @@ NEVER_TOLD = frozenset({"query_code", "raw"})
 SPOKEN_WITH = frozenset({"attempt", "tell", "decline", "withdraw"})
 """Verbs whose notes tell of a talk with the appellant, often by name."""
 
-FIRST = ("account", "public_reply", "evidence")
+FIRST = ("account", "public_reply", "particulars", "evidence")
 """What an answer says comes before everything else."""
 
 WORDS: dict[str, str] = {
@@ -123,6 +124,9 @@ NOTES: dict[tuple[str, str], str] = {
     ("endorse", "note"): "追认意见",
     ("sign_off", "note"): "审签意见",
     ("set_due", "reason"): "核定理由",
+    ("recall", "reason"): "收回理由",
+    ("reopen", "reason"): "撤销理由",
+    ("refuse_closing", "reason"): "不予销号理由",
     ("recompute", "reason"): "重算理由",
     ("count_stated", "reason"): "认可理由",
     ("send_back", "reason"): "退回理由",
@@ -577,6 +581,12 @@ class _Teller:
         if master := data.get("master"):
             self._say(MASTERS.get(verb, "合并到"), str(master))
         self._joined()
+        self._say("关联诉求", str(data.get("remainder", "")))
+        self._say("由此件遗留问题登记", str(data.get("origin", "")))
+        if data.get("receipt"):
+            self._say("注意", "答复只是回执，经再次提交确认")
+        if data.get("suggests_order"):
+            self._say("提示", "重办次数已达规定，建议发督办单")
         self._attachments()
         if data.get("closer_in_unit"):
             self._say("注意", "销号人人事关系在承办单位")
@@ -704,6 +714,10 @@ class _Teller:
                 continue
             if self._is_withheld(place, column, text):
                 told = Told(self._label(place, column), WITHHELD, quiet=True)
+            elif column == "particulars" and not text.erased:
+                said = [Told(label, words) for label, words in outcomes.told(text.words)]
+                self.told += [one for one in said if one not in self.told]
+                continue
             else:
                 words = _words(text)
                 if words in heard and not text.erased:

@@ -151,9 +151,8 @@ def tell_answers(drawing: Drawing) -> Sequence[str]:
     for one in answers_below(drawing):
         unit = directory().units[one.unit_id].name
         reply = f"建议答复：{one.public_reply}" if one.public_reply else ""
-        said.append(
-            f"{unit}已反馈（{book.outcome_name(one.outcome)}）：{one.account}\n{reply}".strip()
-        )
+        result = f"（{book.outcome_name(one.outcome)}）" if one.outcome else ""
+        said.append(f"{unit}已反馈{result}：{one.account}\n{reply}".strip())
     return said
 
 

@@ -21,6 +21,7 @@ from .. import sheets
 from ..appeals import lifecycle
 from ..appeals.behalf import NAME_LENGTH, Behalf
 from ..appeals.models import Appeal
+from ..appeals.outcomes import PARTICULARS
 from ..appeals.parts import Assignment
 from ..appeals.record import Invalid, Refused
 from ..appeals.story import ON_BEHALF as SOURCES
@@ -235,11 +236,13 @@ class Feedback:
             return Standing("", appeal.id, refusal=verdict.reason.rstrip("。"))
         try:
             if item.done:
-                Appeal.check_answer(item.outcome, item.progress, item.evidence, has_files=False)
+                Appeal.check_outcome(item.outcome, item.evidence, False, {}, now())
             if item.done and given.part == "lead":
                 Appeal.check_reply(item.public_reply)
         except Invalid as problem:
-            return Standing("", appeal.id, refusal=problem.reason)
+            lacking = problem.field in PARTICULARS
+            more = "；反馈表没有这一栏，请在诉求页面代录反馈" if lacking else ""
+            return Standing("", appeal.id, refusal=f"{problem.reason}{more}")
         return None
 
     # -- recording -------------------------------------------------------------------------

@@ -14,27 +14,34 @@ from typing import Final
 from flask import Flask, Response, g, make_response, render_template, request, session, url_for
 from flask_security import Security, SQLAlchemyUserDatastore
 from flask_security.utils import hash_password, login_user, logout_user, verify_password
+from flask_wtf.csrf import validate_csrf
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import selectinload
 from werkzeug.exceptions import Unauthorized
+from wtforms.validators import ValidationError
 
 from ledger import access
 from ledger.config import SHANGHAI
 from ledger.db import config, db, keyring, now, writing
 from ledger.web import (
+    TooMany,
     client_address,
+    drawn_for,
     fragment_error,
+    is_autosave,
+    person_of,
     safe_next,
     see_other,
+    token_for,
     typed_fields,
     wants_fragment,
 )
 
-from . import usernames
+from . import passwords, usernames
 from .directory import Known, directory
 from .models import Person, Post, SignInAttempt
 
-OPEN: Final = ("people.sign_in", "healthz", "readyz", "static")
+OPEN: Final = ("people.sign_in", "people.again", "healthz", "readyz", "static")
 """The only endpoints that answer to somebody who has not signed in."""
 
 BEFORE_FIRST_CHANGE: Final = ("people.password", "people.sign_out", "notices.count", *OPEN)
@@ -42,6 +49,9 @@ BEFORE_FIRST_CHANGE: Final = ("people.password", "people.sign_out", "notices.cou
 for the bell's number by itself: sent on to the page it stands on, it would ask for ever."""
 
 AFTER: Final = "/desk"
+
+AGAIN: Final = "again-password"
+"""The field by which somebody comes back into his own session, beside what he had typed."""
 
 FAILED: Final = (
     "用户名或密码不正确，或者账号已锁定、已停用。连续输错会锁定账号一段时间；"
@@ -146,8 +156,16 @@ def _guard() -> Response | None:
     person = signed_in()
     if person is None:
         if had_session:
-            session.clear()
-        return None if request.endpoint in OPEN else _ask_to_sign_in()
+            _end()
+        if request.endpoint in OPEN:
+            return None
+        if request.method != "POST" or AGAIN not in request.form:
+            return _ask_to_sign_in()
+        if (stopped := _carry_on()) is not None:
+            return stopped
+        person = current()
+    if person_of(session.get("csrf_token")) != person.id:
+        session["csrf_token"] = token_for(person.id)
     if person.must_change_password and request.endpoint not in BEFORE_FIRST_CHANGE:
         return see_other(url_for("people.password"))
     return None
@@ -158,9 +176,17 @@ def _end_if_idle() -> None:
         return
     seen, moment = session.get(_SEEN, 0), int(time.time())
     if moment - seen > config().idle_minutes * 60:
-        session.clear()
+        _end()
     elif moment - seen >= _SEEN_EVERY and not _is_polling():
         session[_SEEN] = moment
+
+
+def _end() -> None:
+    """End the session. Whose forms it drew stays known, so that the same person can carry on."""
+    token = session.get("csrf_token")
+    session.clear()
+    if person_of(token) is not None:
+        session["csrf_token"] = token
 
 
 def _is_polling() -> bool:
@@ -168,23 +194,98 @@ def _is_polling() -> bool:
     return "HX-Polling" in request.headers or request.args.get("poll") == "1"
 
 
-def _ask_to_sign_in() -> Response:
+def _ask_to_sign_in(problem: str = "") -> Response:
+    """In place, where somebody may have been typing: the same person goes on with a password, and
+    nobody else with what that one typed."""
+    was = _whose()
     if wants_fragment():
+        if is_autosave():
+            return make_response("登录已失效，草稿未保存；提交时可输入密码继续。", 401)
         # Never away from a page on which somebody may have been typing.
         response = fragment_error(401, ENDED)
-        response.set_data(render_template("security/_ended.html", sign_in_url=sign_in_url(None)))
+        response.set_data(ended_fragment(was, problem))
         return response
     if request.method in ("GET", "HEAD"):
         return see_other(sign_in_url(request.full_path.rstrip("?")))
-    files = [file.filename for file in request.files.values() if file.filename]
-    page = render_template(
+    return make_response(_ended_page(was, problem), 401)
+
+
+def _ended_page(was: Person | None, problem: str = "", *, one_time: bool = False) -> str:
+    """What was typed, and the password that is asked for; after `one_time`, a new one first."""
+    files = [(name, file.filename) for name, file in request.files.items(multi=True)]
+    return render_template(
         "security/ended.html",
+        person=was,
+        problem=problem,
+        one_time=one_time,
+        again=AGAIN,
         kept=typed_fields(),
-        files=files,
-        url=request.full_path.rstrip("?"),
+        files=[(name, filename) for name, filename in files if filename],
+        # A path that begins with two slashes would lead to another site.
+        url=safe_next(request.full_path.rstrip("?")),
         sign_in_url=sign_in_url(None),
     )
-    return make_response(page, 401)
+
+
+def ended_fragment(was: Person | None, problem: str = "", status: str = "") -> str:
+    """The same beside a page that stays as it is. `status`: "" asks, "back" he is back,
+    "one_time" he is, with a password that must be changed first."""
+    return render_template(
+        "security/_ended.html",
+        person=was,
+        problem=problem,
+        status=status,
+        sign_in_url=sign_in_url(None),
+    )
+
+
+def _whose() -> Person | None:
+    """The person whose page this request comes from, and who has this browser's session to carry
+    on. By a signed token alone: no other site can have it asked for a password."""
+    was = _whose_page()
+    if was is not None and person_of(session.get("csrf_token")) != was.id:
+        session["csrf_token"] = token_for(was.id)
+    return was
+
+
+def _whose_page() -> Person | None:
+    drawn = drawn_for()
+    was = None if drawn is None else db.session.get(Person, drawn)
+    return was if was is not None and was.active else None
+
+
+def back_to() -> Person | None:
+    """Whoever may come back by a password: the page is his, and nobody else has signed in."""
+    was, here = _whose_page(), signed_in()
+    return None if was is None or (here is not None and here.id != was.id) else was
+
+
+def _carry_on() -> Response | None:
+    """What was typed came back with a password: sign the same person in, and let the request go
+    on as it was meant. An answer where it may not."""
+    was = _whose()
+    try:
+        validate_csrf(request.form.get("csrf_token"))
+    except ValidationError:
+        return _ask_to_sign_in()
+    if was is None:
+        return _ask_to_sign_in()
+    if not come_back(was, request.form.get(AGAIN, "")):
+        return _ask_to_sign_in(FAILED)
+    if was.must_change_password:
+        return make_response(_ended_page(was, one_time=True), 401)
+    return None
+
+
+def come_back(was: Person, password: str) -> bool:
+    """Sign the person in again whose session has ended; forms that were drawn before stay good."""
+    if is_braked(client_address(), now()):
+        raise TooMany("登录失败次数过多，请10分钟后再试。", retry_after=600)
+    token = session.get("csrf_token")
+    if attempt(was.username, passwords.normal(password[:200])) is None:
+        return False
+    session["csrf_token"] = token
+    return True
 
 
 def sign_in_url(next_url: str | None) -> str:
@@ -287,6 +388,7 @@ def attempt(username: str, password: str) -> Person | None:
         if welcome and person is not None:
             session.clear()  # whatever stood in it before, its token included
             login_user(person, remember=False, authn_via=["password"])
+            session["csrf_token"] = token_for(person.id)
             session[_SEEN] = int(time.time())
         db.session.commit()
     return person if welcome else None

@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from flask import Blueprint, Flask, flash, render_template, request, url_for
+from flask import Blueprint, Flask, flash, make_response, render_template, request, url_for
 from sqlalchemy.exc import IntegrityError
 from werkzeug.wrappers import Response
 
 from ledger import access
 from ledger.db import config, db, now, writing
-from ledger.web import Conflict, NotFound, Refused, TooMany, client_address, safe_next, see_other
+from ledger.web import (
+    Conflict,
+    NotFound,
+    Refused,
+    TooMany,
+    client_address,
+    fragment_error,
+    safe_next,
+    see_other,
+)
 
 from . import passwords, queries, regions, roles, sign_in
 from .forms import (
@@ -127,6 +136,24 @@ def sign_in_page() -> Response | tuple[str, int]:
         lock_minutes=config().lock_minutes,
     )
     return page, status
+
+
+@blueprint.post("/sign-in/again")
+def again() -> Response:
+    """The same person's password, asked for beside a page on which something is typed."""
+    was = sign_in.back_to()
+    if was is None:
+        response = fragment_error(401, sign_in.ENDED)
+        response.set_data(sign_in.ended_fragment(None))
+        return response
+    if sign_in.signed_in() is None and not sign_in.come_back(
+        was, request.form.get(sign_in.AGAIN, "")
+    ):
+        response = fragment_error(401, sign_in.FAILED)
+        response.set_data(sign_in.ended_fragment(was, sign_in.FAILED))
+        return response
+    status = "one_time" if was.must_change_password else "back"
+    return make_response(sign_in.ended_fragment(was, status=status))
 
 
 @blueprint.post("/sign-out")

@@ -289,7 +289,9 @@ def test_taken_back_with_or_without_its_assists(cast: Cast) -> None:
     for ticked in ("", "y"):
         number = hand_out(cast)
         assert "同时解除协办" in page(cast, "zhou", number, "/recall")
-        typed = {"reason": "交办有误", **({"release_assists": ticked} if ticked else {})}
+        typed = {"reason": "交办有误", "reason_code": "wrong_unit"}
+        if ticked:
+            typed["release_assists"] = ticked
         assert post(cast, "zhou", number, "recall", **typed).status_code == 303
         answered = post(cast, "he", number, "answer", **ANSWER)
         assert answered.status_code == (403 if ticked else 303)

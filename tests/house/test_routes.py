@@ -39,7 +39,7 @@ def test_every_route_refuses_the_unsigned(app: Flask) -> None:
 
 
 def test_what_is_open_is_only_the_door_health_and_static(app: Flask) -> None:
-    assert set(OPEN) == {"people.sign_in", "healthz", "readyz", "static"}
+    assert set(OPEN) == {"people.sign_in", "people.again", "healthz", "readyz", "static"}
 
 
 def test_what_does_not_exist_tells_the_unsigned_nothing(app: Flask) -> None:

@@ -50,7 +50,13 @@ def _assign(code: str) -> Step:
 
 def _answer(by: str, outcome: str) -> Step:
     return lambda a, who, at: a.answer(
-        outcome, "已办理。", "您好，已按规定办理完毕。", evidence="现场核实", by=who(by), at=at
+        outcome,
+        "已办理。",
+        "您好，已按规定办理完毕。",
+        evidence="现场核实",
+        particulars={"points": "已说明现行规定。"},
+        by=who(by),
+        at=at,
     )
 
 

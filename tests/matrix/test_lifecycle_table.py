@@ -30,7 +30,7 @@ VERBS_OF_THE_DESIGN = """
     add_assist release_assist waive send_back_assist change_lead recall raise hand_back
     sign_for contact progress pass_on ask_return rule_return ask_extension rule_extension
     ask_hold sign_off answer send_back review attempt call_back uphold close refuse_closing
-    tell recur hold resume reopen withdraw urge order ask_coordination confer reply
+    link_remainder tell recur hold resume reopen withdraw urge order ask_coordination confer reply
     instruct tag exclude receive erase
     waive_child send_back_child release_child rule_child_return rule_child_extension
     copy uncopy
@@ -38,7 +38,7 @@ VERBS_OF_THE_DESIGN = """
     rule_hold review_hold write_out note_reply drop_coordination fulfil
 """
 """Design §3's table, its paragraphs on assignments and on joined appeals, and §4's erasure; and
-what holds, letters and conferences need besides."""
+what holds, letters and conferences need besides, and what an outcome leaves over (遗留问题)."""
 
 
 def test_states_and_their_labels_are_the_designs() -> None:

@@ -82,6 +82,7 @@ sign_off          | accepted assigned           | U:signing
 answer            | accepted assigned           | H:offered,taken,contested
 send_back         | answered reviewed confirmed | C
 review            | answered                    | C
+link_remainder    | answered reviewed confirmed closed | C
 attempt           | reviewed                    | O L
 call_back         | reviewed                    | O L C client system
 uphold            | reviewed                    | K M
@@ -320,6 +321,7 @@ def facts(case: Case) -> Facts:
         outside_count=1,
         points_open=1,
         addressees=frozenset(PLACES[place][0] for place in ADDRESSED),
+        remainder_due=True,
     )
 
 
@@ -351,6 +353,8 @@ def expected(verb: str, case: Case, who: Who) -> int:
     if all(held != ("",) and case.held not in held for held in ways):
         return 409
     if verb in OF_ASSISTS and (case.part != "assist" or case.held not in OF_ASSISTS[verb]):
+        return 409
+    if verb == "answer_directly" and case.part == "assist" and case.held in OPEN_ASSIGNMENT:
         return 409
     return 200
 

@@ -69,7 +69,7 @@ def test_notes_in_between_disturb_nobody_and_are_disturbed_by_nobody(cast: Cast)
             "explained",
             "已向企业解释。",
             "您好，该路段正在施工，请绕行。",
-            evidence="《公路安全保护条例》，当日电话说明。",
+            particulars={"points": "《公路安全保护条例》，当日电话说明。"},
             by=cast.actor("qian"),
             at=at,
             seen=drawn,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from cast import PEOPLE, Cast
+from cast import PEOPLE, Cast, said
 from ledger.appeals import lifecycle
 from ledger.appeals.conferring import Agreed, Held
 from ledger.appeals.copying import Readers
@@ -167,6 +167,15 @@ def doings(cast: Cast, masters: list[str]) -> dict[str, Doing]:
         "contact": lambda a, by, at: a.contact("phone", "已联系刘经理", by=by, at=at),
         "progress": lambda a, by, at: a.progress("正在协调", by=by, at=at),
         "answer": answer,
+        "answer_directly": lambda a, by, at: a.answer_directly(
+            "explained",
+            "已查明。",
+            "您好，现行规定如下，请按规定办理。",
+            particulars=said(at),
+            by=by,
+            at=at,
+        ),
+        "link_remainder": lambda a, by, at: a.link_remainder(by=by, at=at),
         "send_back": lambda a, by, at: a.send_back("缺少佐证", by=by, at=at),
         "review": lambda a, by, at: a.review(by=by, at=at),
         "attempt": lambda a, by, at: a.attempt("phone", "无人接听", by=by, at=at),
@@ -259,6 +268,8 @@ def _appeals(cast: Cast) -> dict[str, str]:
     cast.review(explained)
     cast.call_back(explained, "unsatisfied")
     found["undetermined"] = explained
+    found["partly"] = cast.reach("assigned")
+    cast.answer(found["partly"], outcome="partly")
     rework = cast.reach("reviewed")
     cast.call_back(rework, "unsatisfied")
     found["rework"] = rework

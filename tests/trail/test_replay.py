@@ -143,7 +143,7 @@ class Office(RuleBasedStateMachine):
             ["sign", "contact", "progress", "recall", "send_back", "attempt", "unsatisfied",
              "uphold", "refuse", "refuse2", "tell", "recur", "hold", "resume", "withdraw",
              "merge", "unmerge", "decline", "add_assist", "release_assist", "waive",
-             "send_back_assist", "change_lead", "answer"]
+             "send_back_assist", "change_lead", "answer", "partly", "direct", "left"]
         ),
         words=WORDS,
         days=st.integers(-2, 60),
@@ -174,6 +174,14 @@ class Office(RuleBasedStateMachine):
                 "answer": lambda: a.answer(
                     "resolved", words, words, evidence=words, by=by, at=at
                 ),
+                "partly": lambda: a.answer(
+                    "partly", words, words, evidence=words, particulars={"remaining": words},
+                    by=by, at=at,
+                ),
+                "direct": lambda: a.answer_directly(
+                    "explained", words, words, particulars={"points": words}, by=by, at=at
+                ),
+                "left": lambda: a.link_remainder(by=by, at=at),
                 "send_back": lambda: a.send_back(words, by=by, at=at),
                 "attempt": lambda: a.attempt("phone", words, by=by, at=at),
                 "unsatisfied": lambda: a.call_back(
