@@ -22,22 +22,23 @@ WHOM = "代哪个单位办理"
 """Asked only where several units of the appeal work offline."""
 
 
+def sound_phone(_form: object, field: Any) -> None:
+    try:
+        phones.normalise(field.data or "")
+    except ValueError as error:
+        raise ValidationError(str(error)) from error
+
+
 class BehalfForm(ActForm):
     source = Radio("代录来源", SOURCES, default="phone", required=True)
     counterpart = Text(
         "对方姓名、职务", NAME_LENGTH, required=True, help="承办单位的答复人，如：李明，综合股股长"
     )
-    counterpart_phone = Text("对方电话", 40, widget=TelInput())
+    counterpart_phone = Text("对方电话", 40, widget=TelInput(), validators=[sound_phone])
     behalf_note = LongText(
         "代录说明", 2000, rows=2, help="何时、怎样得到这一情况；没有照片的必须写明"
     )
     files = Files("照片、附件")
-
-    def validate_counterpart_phone(self, field: Any) -> None:
-        try:
-            phones.normalise(field.data or "")
-        except ValueError as error:
-            raise ValidationError(str(error)) from error
 
 
 class SignOnBehalfForm(BehalfForm, act_forms.SignForm):

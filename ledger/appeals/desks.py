@@ -397,7 +397,7 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
     return Desk("coordinator", title, asker.tiles(tiles), blocks, alarms, links)
 
 
-SHEETS = ("承办单位反馈表", "/imports/?kind=feedback", "导出给线下单位填写，填回后核对录入")
+SHEETS = ("线下反馈表", "/imports/?kind=feedback", "导出承办单位反馈表，线下单位填回后核对录入")
 
 
 RULINGS = ("rule_return", "rule_extension")

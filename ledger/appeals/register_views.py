@@ -6,12 +6,12 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import render_template, request, url_for
+from flask import flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import IntegrityError
 
@@ -31,7 +31,7 @@ from ..people.models import Unit
 from ..people.regions import region_name
 from ..people.roles import label as role_label
 from ..web import Conflict, NotFound, Refused, see_other
-from . import attachment_views, lifecycle, record
+from . import after, attachment_views, lifecycle, record
 from .attachment_views import Taken, forget, store, take_files, to_rows
 from .models import Appeal, ExternalOrder
 from .pages import blueprint
@@ -50,12 +50,25 @@ _CARRIED = ("csrf_token", "token", "files")
 @blueprint.route("/new", methods=["GET", "POST"])
 def new() -> ResponseReturnValue:
     actor = current_actor()
-    seat = _seat(actor)
-    form = RegisterForm()
+    return registration(RegisterForm(), actor, seat_of(actor))
+
+
+Then = Callable[[Appeal, datetime], Sequence[str]]
+"""What is done in the same transaction with what was registered; gives what there is to tell."""
+
+
+def _nothing(_appeal: Appeal, _at: datetime) -> Sequence[str]:
+    return ()
+
+
+def registration(
+    form: RegisterForm, actor: Actor, seat: Seat | None, then: Then = _nothing
+) -> ResponseReturnValue:
+    """The form drawn, or what was sent with it registered."""
     form.offer(catalogue(), _regions(seat))
     if request.method == "GET":
         form.token.data = _fresh_token()
-        form.received_at.data = now()
+        form.prefill(now())
         form.region_code.data = _own_region(seat)
         return _page(form, seat)
     form.region_code.data = form.region_code.data or _own_region(seat)
@@ -63,10 +76,10 @@ def new() -> ResponseReturnValue:
         form.token.data = _fresh_token()
     if (earlier := Submission.of(actor.id or 0, form.token.data)) is not None:
         return _sent_before(earlier, form, seat)
-    return _register(form, actor, seat)
+    return _register(form, actor, seat, then)
 
 
-def _seat(actor: Actor) -> Seat | None:
+def seat_of(actor: Actor) -> Seat | None:
     verdict = lifecycle.may("register", None, actor)
     if not verdict:
         raise Refused("您的岗位不能登记诉求。")
@@ -108,7 +121,7 @@ def _sent_before(
     """A double click or a step back gets the first receipt; another matter gets a fresh token."""
     if earlier.digest == _digest():
         forget(taken or ())
-        return see_other(url_for(".receipt", number=earlier.result))
+        return see_other(url_for(form.landing, number=earlier.result))
     if taken is None:
         form.validate()
         taken, _problems = take_files(form.files)
@@ -116,7 +129,9 @@ def _sent_before(
     return _page(form, seat, 409, taken=taken, firm=_chosen(form), before=earlier.result)
 
 
-def _register(form: RegisterForm, actor: Actor, seat: Seat | None) -> ResponseReturnValue:
+def _register(
+    form: RegisterForm, actor: Actor, seat: Seat | None, then: Then
+) -> ResponseReturnValue:
     sound = form.validate()
     sound = form.validate_at(now()) and sound
     taken, problems = take_files(form.files)
@@ -149,7 +164,9 @@ def _register(form: RegisterForm, actor: Actor, seat: Seat | None) -> ResponseRe
                 firm=linked,
                 attachments=to_rows(taken, actor, at),
                 external_orders=_orders(order, form.received_at.data or at),
+                happened_at=form.happened,
             )
+            told = then(appeal, at)
             Submission.note(actor.id or 0, form.token.data, _digest(), appeal.number, at)
             db.session.commit()
     except record.Invalid as invalid:
@@ -171,7 +188,9 @@ def _register(form: RegisterForm, actor: Actor, seat: Seat | None) -> ResponseRe
         form.order_number.errors = [_twin_words(twin, actor, now())]
         return _page(form, seat, 422, taken=taken, firm=_chosen(form))
     forget(taken)
-    return see_other(url_for(".receipt", number=appeal.number))
+    for said in told:
+        flash(said, "info")
+    return see_other(url_for(form.landing, number=appeal.number))
 
 
 def _chosen(form: RegisterForm) -> Firm | None:
@@ -245,7 +264,7 @@ def _page(
     }
     office = office_for(_own_region(seat))
     page = render_template(
-        "appeals/new.html",
+        form.template,
         form=form,
         taken=taken,
         firm=firm,
@@ -254,6 +273,7 @@ def _page(
         registrar=current_actor().name,
         post=f"{seat.unit_name} {role_label(seat.role)}" if seat else "",
         one_region=len(list(form.region_code.iter_choices())) == 1,
+        may_record_after=after.may_open(current_actor()),
     )
     return page, status
 

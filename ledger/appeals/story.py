@@ -82,7 +82,7 @@ WORDS: dict[str, str] = {
     "ruling": "裁定意见",
     "counterpart": "对方",
     "counterpart_phone": "对方电话",
-    "behalf_note": "代录说明",
+    "source_note": "代录说明",
 }
 """Words that belong to an entry alone."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..catalogue.queries import CategoryFacts, catalogue
@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 
 def offer_units(form: Any, drawing: Drawing) -> None:
     region = directory().units[drawing.appeal.office_id].region_code
-    day = drawing.at.astimezone(SHANGHAI).date()
-    offered = directory().keep(
-        ("units offered", region, day), lambda: _units_offered(region, day)
-    )
+    offered = offered_in(region, drawing.at)
     for name in ("unit_id", "assist_ids"):
         if name in form:
             form[name].choices = offered
+
+
+def offered_in(region: str, at: datetime) -> dict[str, list[tuple[str, str]]]:
+    """Whom the office of that region may hand an appeal to."""
+    day = at.astimezone(SHANGHAI).date()
+    return directory().keep(("units offered", region, day), lambda: _units_offered(region, day))
 
 
 def _units_offered(region: str, day: date) -> dict[str, list[tuple[str, str]]]:

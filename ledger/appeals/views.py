@@ -9,6 +9,7 @@ def init_app(app: Flask) -> None:
     """Register the room's pages."""
     from . import (
         act_views,
+        after_views,
         desk_views,
         list_views,
         recompute_views,
@@ -18,7 +19,8 @@ def init_app(app: Flask) -> None:
     from .nav import init_nav
     from .pages import blueprint, desk
 
-    _ = (act_views, desk_views, list_views, register_views, show_views)  # hang their routes
+    # They hang their routes.
+    _ = (act_views, after_views, desk_views, list_views, register_views, show_views)
     recompute_views.init_recompute(app)
     app.register_blueprint(blueprint)
     app.register_blueprint(desk)

@@ -24,6 +24,9 @@ from .old_ledgers import OldLedgers
 from .permissions import carrying_seat, importing_seat
 from .taking import Orders
 
+BY_ACTS = ("supplement", "correct", "recur", "reopen")
+"""The acts that bring another text of the same order into the appeal, as its state allows."""
+
 
 @dataclass(frozen=True)
 class FileKind:
@@ -55,12 +58,22 @@ class FileKind:
     """The file name under which it is handed out."""
     done: str = "新登记"
     """What is said of a row that was taken in."""
+    differs: str = "内容不一致"
+    """What is said of a row in conflict."""
+    settled_by: tuple[str, ...] = BY_ACTS
+    """Codes of the acts on an appeal's page that settle a conflict."""
     changes: Callable[[intake.Kind[Any], Sheet], Sequence[Any]] | None = None
     """Every row as it will be, for a trial that shows each change; its columns are given, and need
     no looking at."""
     ours: Callable[[Appeal, str], Mapping[str, str]] | None = None
     """Title and content of what stands, given the reason of a conflict; without it those of the
     appeal."""
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Of an upload."""
+        looked = ("核对列", "试导入") if self.changes is None else ("逐行核对",)
+        return ("选择文件", *looked, "导入结果" if self.changes is None else "录入结果")
 
     def taking(
         self,
@@ -129,7 +142,8 @@ _ROWS = (
         "feedback", "承办单位反馈表", feedback.recording_seat, feedback.COLUMNS, Feedback.required,
         lambda office_id, _channel: Feedback(office_id),
         about="线下单位填回的反馈表，逐行代录为阶段反馈或办结反馈；空行跳过，导出后已有变化的不录入。",
-        done="已录入", changes=_changes, ours=feedback.ours,
+        done="已录入", differs="已有变化", settled_by=("answer_on_behalf", "progress_on_behalf"),
+        changes=_changes, ours=feedback.ours,
     ),
 )  # fmt: skip
 
