@@ -18,6 +18,9 @@ from .behalf import Behalf
 from .models import Appeal
 from .record import Invalid
 
+ATTACHED = "见补录时上传的附件"
+"""What bears out an answer, where files came with the form: they stand with the registration."""
+
 
 @dataclass(frozen=True)
 class Settled:
@@ -116,12 +119,9 @@ def _record(appeal: Appeal, settled: Settled, done: list[str], *, by: Actor, at:
     appeal.contact(settled.way, settled.words, **how)
     done.append("代录联系")
     if settled.finished:
+        evidence = settled.evidence or (ATTACHED if appeal.attachments else "")
         appeal.answer(
-            settled.outcome,
-            settled.words,
-            settled.public_reply,
-            evidence=settled.evidence,
-            **how,
+            settled.outcome, settled.words, settled.public_reply, evidence=evidence, **how
         )
         done.append("代录反馈，现待审核")
     return ""

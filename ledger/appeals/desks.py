@@ -472,7 +472,10 @@ def _duty(asker: Asker) -> Making:
         wide=True,
         empty="没有等待受理、交办的特急诉求。",
     )
-    return Desk("duty_officer", "值班员", blocks=[critical])
+    return Desk("duty_officer", "值班员", blocks=[critical], links=[AFTER])
+
+
+AFTER = ("先处置后补录", "/appeals/new/after", "已在电话中处置的特急诉求，一次补录")
 
 
 # -- a unit ------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from ..appeals.models import Appeal
@@ -65,9 +66,9 @@ class FileKind:
     changes: Callable[[intake.Kind[Any], Sheet], Sequence[Any]] | None = None
     """Every row as it will be, for a trial that shows each change; its columns are given, and need
     no looking at."""
-    ours: Callable[[Appeal, str], Mapping[str, str]] | None = None
-    """Title and content of what stands, given the reason of a conflict; without it those of the
-    appeal."""
+    ours: Callable[[Appeal, Mapping[str, str], str], Mapping[str, str]] | None = None
+    """Title and content of what stands, given the row's text and the reason of a conflict; without
+    it those of the appeal."""
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -103,9 +104,13 @@ def hotlines() -> dict[str, str]:
     return {c.code: c.name for c in catalogue().channels.values() if c.source_system}
 
 
+MOST_CHANGES = 2000
+"""So many rows are shown as they will be: as many as one sheet is handed out with."""
+
+
 def _changes(kind: intake.Kind[Any], sheet: Sheet) -> Sequence[feedback.Change]:
     assert isinstance(kind, Feedback)
-    return list(kind.changes(sheet))
+    return list(islice(kind.changes(sheet), MOST_CHANGES))
 
 
 _ROWS = (

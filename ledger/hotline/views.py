@@ -482,7 +482,7 @@ def _laid(run: ImportRun, waiting: Lines, actor: Actor, at: datetime) -> list[La
     for row in waiting.rows:
         line, appeal = row.line, row.appeal
         theirs = json.loads(line.theirs) if line.theirs else {}
-        ours = _ours(kind, appeal, line) if appeal is not None else {}
+        ours = _ours(kind, appeal, theirs, line.reason) if appeal is not None else {}
         pairs = {
             name: settling.compared(ours.get(name, ""), theirs.get(name, ""))
             if name in ours and theirs.get(name) and kind.ours is None
@@ -505,10 +505,12 @@ def _laid(run: ImportRun, waiting: Lines, actor: Actor, at: datetime) -> list[La
     return found
 
 
-def _ours(kind: FileKind, appeal: Appeal, line: ImportLine) -> Mapping[str, str]:
+def _ours(
+    kind: FileKind, appeal: Appeal, theirs: Mapping[str, str], reason: str
+) -> Mapping[str, str]:
     if kind.ours is None:
         return {"title": appeal.title, "content": appeal.content}
-    return kind.ours(appeal, line.reason.removeprefix(f"{CONFLICT}："))
+    return kind.ours(appeal, theirs, reason.removeprefix(f"{CONFLICT}："))
 
 
 def _row_asked(name: str) -> int | None:

@@ -139,7 +139,7 @@ def test_an_online_unit_answers_for_itself_and_what_is_not_given_is_left(cast: C
     assert [e.verb for e in entries(cast, number)] == ["register", "supplement"]
 
 
-@pytest.mark.parametrize(("at", "accepts"), [(NIGHT, True), (NIGHT - timedelta(hours=8), False)])
+@pytest.mark.parametrize(("at", "accepts"), [(NIGHT, True), (NIGHT - timedelta(hours=6), False)])
 def test_the_duty_officer_goes_as_far_as_the_table_lets_him(
     cast: Cast, at: datetime, accepts: bool
 ) -> None:

@@ -213,6 +213,10 @@ def test_uploaded_looked_at_and_recorded_by_pages(cast: Cast) -> None:
     rows = exported(cast)
     row_of(rows, done).update(DONE)
     row_of(rows, moved).update({**DONE, "办理进展": "<b>表中</b>的说法"})
+    told = Behalf("phone", "李明", note="电话报来")
+    cast.do(
+        moved, lambda a, at: a.progress("电话里的说法", by=cast.actor("zhou"), at=at, behalf=told)
+    )
     cast.do(moved, lambda a, at: a.recall("另行改派", by=cast.actor("zhou"), at=at))
     client = cast.client("zhou")
     start = client.get("/imports/?kind=feedback").text
@@ -223,7 +227,8 @@ def test_uploaded_looked_at_and_recorded_by_pages(cast: Cast) -> None:
     assert sent.status_code == 303 and sent.location.endswith("/trial")
     trial = client.get(sent.location).text
     for words in ("将录入1行", "已有变化1行", "代录反馈", "已到场协调，收费站放行",
-                  "&lt;b&gt;表中&lt;/b&gt;的说法", "周交办收回", "138****1111"):  # fmt: skip
+                  "&lt;b&gt;表中&lt;/b&gt;的说法", "周交办收回", "电话里的说法",
+                  "138****1111"):  # fmt: skip
         assert words in trial, words
     assert "13800001111" not in trial and sheets_of(cast, done) == []
     run = sent.location.replace("/trial", "/run")
@@ -232,7 +237,7 @@ def test_uploaded_looked_at_and_recorded_by_pages(cast: Cast) -> None:
     shown = client.get(result.location).text
     assert "已录入1件" in shown and "已有变化，待处理（1）" in shown
     assert "内容不一致" not in shown
-    assert "周交办收回" in shown and "&lt;b&gt;表中&lt;/b&gt;" in shown
+    assert "周交办收回" in shown and "电话里的说法" in shown and "&lt;b&gt;表中&lt;/b&gt;" in shown
     assert client.post(run).status_code == 409, "a file goes in once"
     assert sheets_of(cast, done) == ["answer"]
     line = client.get(f"/appeals/{done}").text
