@@ -358,6 +358,7 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         by: Actor,
         at: datetime,
         happened_at: datetime | None = None,
+        on_behalf: str = "",
         behalf: Behalf | None = None,
         seen: int | None = None,
         hand: int | None = None,
@@ -393,7 +394,7 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
             "seen": None if lifecycle.BY_CODE[verb].note else seen,
         }
         if behalf is None:
-            act = Act(self, verb, **begun)
+            act = Act(self, verb, on_behalf=on_behalf, **begun)
         else:
             if behalf.fault is not None:
                 raise Invalid(*behalf.fault)

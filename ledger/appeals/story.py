@@ -324,7 +324,7 @@ class _Teller:
         """What the entry's data and plain columns say, by verb."""
         data, verb = self.data, self.ink.verb
         appeal: dict[str, Any] = self.set.get("appeal", {}).get("", {})
-        if self.ink.on_behalf:
+        if self.ink.on_behalf and verb in BY_OFFICE:
             self._say("承办单位", self.reader.unit_name(int(self._assignment("unit_id") or 0)))
         if verb == "register":
             self._say("来源渠道", self.names.channel_name(appeal.get("channel", "")))
