@@ -9,7 +9,7 @@ from wtforms.validators import ValidationError
 from wtforms.widgets import TelInput
 
 from ..firms import phones
-from ..web import Files, LongText, Radio, Text
+from ..web import Choice, Day, Files, LongText, Radio, Text
 from . import act_forms
 from .act_forms import ActForm
 from .behalf import NAME_LENGTH
@@ -63,3 +63,10 @@ class ReturnOnBehalfForm(BehalfForm, act_forms.AskReturnForm):
 
 class ExtensionOnBehalfForm(BehalfForm, act_forms.AskExtensionForm):
     hand = Radio(WHOM, required=True)
+
+
+class PaperKeyForm(ActForm):
+    approver = Choice("签批人", required=True, blank="请选择签批的销号审批人")
+    signed_on = Day("签批日期", required=True)
+    note = LongText("销号意见", 2000, rows=2, help="照签批件上的意见填写")
+    files = Files("签批件照片", required=True)

@@ -97,6 +97,7 @@ NOTES: dict[tuple[str, str], str] = {
     ("review", "note"): "审核意见",
     ("accept", "note"): "受理意见",
     ("close", "note"): "销号意见",
+    ("close", "counterpart"): "签批人",
     ("endorse", "note"): "追认意见",
     ("set_due", "reason"): "核定理由",
     ("recompute", "reason"): "重算理由",
@@ -324,7 +325,7 @@ class _Teller:
         """What the entry's data and plain columns say, by verb."""
         data, verb = self.data, self.ink.verb
         appeal: dict[str, Any] = self.set.get("appeal", {}).get("", {})
-        if self.ink.on_behalf and verb in BY_OFFICE:
+        if self.ink.on_behalf and verb in BY_OFFICE and self.ink.assignment_id is not None:
             self._say("承办单位", self.reader.unit_name(int(self._assignment("unit_id") or 0)))
         if verb == "register":
             self._say("来源渠道", self.names.channel_name(appeal.get("channel", "")))
@@ -421,6 +422,7 @@ class _Teller:
         if master := data.get("master"):
             self._say("合并到", str(master))
         self._attachments()
+        self._say("签批日期", str(data.get("signed_on") or ""))
         if data.get("closer_in_unit"):
             self._say("注意", "销号人人事关系在承办单位")
         if erases := data.get("erases"):
