@@ -47,7 +47,7 @@ class Recording(Act):
     def __init__(self, root: Any, verb: str, *, behalf: Behalf, **more: Any) -> None:
         super().__init__(root, verb, on_behalf=behalf.source, **more)
         self.texts["counterpart"] = behalf.counterpart.strip()
-        self.texts["behalf_note"] = behalf.note.strip()
+        self.texts["source_note"] = behalf.note.strip()
         if behalf.phone:
             self.personal["counterpart_phone"] = behalf.phone
         self._appeal, self._files = root, behalf.files

@@ -7,10 +7,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..catalogue.queries import catalogue
+from ..db import db
 from ..deadlines.calendar import end_of
 from ..firms import phones
+from ..people.acting import actor_of
+from ..people.models import Person
 from . import assist_acts, lifecycle
 from .behalf import Behalf
+from .paper_key import PaperKey
+from .record import Invalid
+from .show_queries import actors_who_may
 
 if TYPE_CHECKING:
     from .acts import Doing, Draw, Drawing
@@ -168,3 +174,26 @@ def ask_extension(do: Doing) -> None:
         **_behalf(do),
         **do.hand_seen,
     )
+
+
+# -- the second key on paper -------------------------------------------------------------------
+
+
+def offer_approvers(form: Any, drawing: Drawing) -> None:
+    """Whoever could close it himself, but for whoever records it."""
+    facts = drawing.appeal.facts(drawing.at)
+    found = actors_who_may("close", facts, drawing.at)
+    form.approver.choices = {
+        str(actor.id): f"{actor.name}（{unit}）"
+        for actor, unit in found
+        if actor.id != drawing.actor.id
+    }
+
+
+def close_on_paper(do: Doing) -> None:
+    form = do.form
+    person = db.session.get(Person, int(form.approver.data))
+    if person is None:
+        raise Invalid("approver", "没有这个人，请重新选择")
+    paper = PaperKey(actor_of(person, do.at), form.signed_on.data, tuple(do.files()))
+    do.appeal.close(note=form.note.data or "", paper=paper, **do.hand_seen)

@@ -9,7 +9,7 @@ from wtforms.validators import ValidationError
 from wtforms.widgets import TelInput
 
 from ..firms import phones
-from ..web import Files, LongText, Radio, Text
+from ..web import Choice, Day, Files, LongText, Radio, Text
 from . import act_forms, outcome_forms
 from .act_forms import ActForm
 from .behalf import NAME_LENGTH
@@ -22,22 +22,23 @@ WHOM = "代哪个单位办理"
 """Asked only where several units of the appeal work offline."""
 
 
+def sound_phone(_form: object, field: Any) -> None:
+    try:
+        phones.normalise(field.data or "")
+    except ValueError as error:
+        raise ValidationError(str(error)) from error
+
+
 class BehalfForm(ActForm):
     source = Radio("代录来源", SOURCES, default="phone", required=True)
     counterpart = Text(
         "对方姓名、职务", NAME_LENGTH, required=True, help="承办单位的答复人，如：李明，综合股股长"
     )
-    counterpart_phone = Text("对方电话", 40, widget=TelInput())
+    counterpart_phone = Text("对方电话", 40, widget=TelInput(), validators=[sound_phone])
     behalf_note = LongText(
         "代录说明", 2000, rows=2, help="何时、怎样得到这一情况；没有照片的必须写明"
     )
     files = Files("照片、附件")
-
-    def validate_counterpart_phone(self, field: Any) -> None:
-        try:
-            phones.normalise(field.data or "")
-        except ValueError as error:
-            raise ValidationError(str(error)) from error
 
 
 class SignOnBehalfForm(BehalfForm, act_forms.SignForm):
@@ -62,3 +63,10 @@ class ReturnOnBehalfForm(BehalfForm, act_forms.AskReturnForm):
 
 class ExtensionOnBehalfForm(BehalfForm, act_forms.AskExtensionForm):
     hand = Radio(WHOM, required=True)
+
+
+class PaperKeyForm(ActForm):
+    approver = Choice("签批人", required=True, blank="请选择签批的销号审批人")
+    signed_on = Day("签批日期", required=True)
+    note = LongText("销号意见", 2000, rows=2, help="照签批件上的意见填写")
+    files = Files("签批件照片", required=True)

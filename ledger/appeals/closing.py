@@ -11,6 +11,7 @@ from ..deadlines.queries import caps_in_force
 from ..people.actor import Actor
 from .handling import Handling
 from .intake import _known_reason
+from .paper_key import PaperKey
 from .parts import Assignment
 from .record import Invalid
 from .standing import judged
@@ -199,17 +200,30 @@ class Closing(Handling):
             raise Invalid("reason_code", "没有不满意的回访结果，请选择无法回访的情形")
 
     def close(
-        self, *, by: Actor, at: datetime, note: str = "", seen: int | None = None
+        self,
+        *,
+        by: Actor,
+        at: datetime,
+        note: str = "",
+        paper: PaperKey | None = None,
+        seen: int | None = None,
     ) -> None:
-        """销号: the second key."""
-        with self.act("close", by=by, at=at, seen=seen) as act:
+        """销号: the second key. With `paper` it was turned by whoever approved on paper, and `by`
+        records it."""
+        behalf = None if paper is None else paper.behalf
+        begun = self.act("close", by=by, at=at, behalf=behalf, seen=seen)
+        closer = by if paper is None else paper.turned_by(self, by, at)
+        with begun as act:
             act.texts["note"] = note
+            if paper is not None:
+                act.data["approver"] = closer.id
+                act.data["signed_on"] = paper.signed_on.isoformat()
             self.state = "closed"
             self.closed_at = at
             self.ended_at = at
-            self.closer_id = by.id
+            self.closer_id = closer.id
             self.closer_in_unit = any(
-                by.home_unit_path.startswith(a.unit.path)
+                closer.home_unit_path.startswith(a.unit.path)
                 for a in [*self.assignments, *self.shared]
                 if a.release_reason != "return_upheld"
             )

@@ -408,7 +408,7 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
     return Desk("coordinator", title, asker.tiles(tiles), blocks, alarms, links)
 
 
-SHEETS = ("承办单位反馈表", "/imports/?kind=feedback", "导出给线下单位填写，填回后核对录入")
+SHEETS = ("线下反馈表", "/imports/?kind=feedback", "导出承办单位反馈表，线下单位填回后核对录入")
 
 
 RULINGS = ("rule_return", "rule_extension", "rule_hold")
@@ -486,7 +486,10 @@ def _duty(asker: Asker) -> Making:
         wide=True,
         empty="没有等待受理、交办的特急诉求。",
     )
-    return Desk("duty_officer", "值班员", blocks=[critical])
+    return Desk("duty_officer", "值班员", blocks=[critical], links=[AFTER])
+
+
+AFTER = ("先处置后补录", "/appeals/new/after", "已在电话中处置的特急诉求，一次补录")
 
 
 # -- a unit ------------------------------------------------------------------------------------

@@ -112,6 +112,7 @@ Scope = Literal[
     "raiser",  # a post in the office that put it before the one above
     "addressee",  # the unit or person an order or instruction was put to
     "on_behalf",  # a post in the owning office, for a unit that works offline
+    "on_paper",  # a post in the owning office, for whoever approved on paper
     "own_order",  # a client, for an order of its own source
     "command",  # the ledger's own hand
 ]
@@ -129,6 +130,7 @@ SCOPES: dict[str, str] = {
     "raiser": "提请上级协调的牵头办公室",
     "addressee": "被督办、被批示的单位或个人",
     "on_behalf": "诉求所属牵头办公室，为线下办理的单位代录",
+    "on_paper": "诉求所属牵头办公室，代录销号审批人的纸质签批",
     "own_order": "本平台转来的工单",
     "command": "系统",
 }
@@ -368,8 +370,10 @@ VERBS: tuple[Verb, ...] = (
     Verb("uphold", "认定", _states("reviewed"), ("confirmed",),
          (_who("closer", "jurisdiction"), _who("manager", "jurisdiction")),
          "无法取得满意回访的情形和依据", apart="callers"),
-    Verb("close", "销号", _states("confirmed"), ("closed",), CLOSERS,
-         "第二把钥匙：办理、回访之外的另一人", apart="closers", limit="销号时限，自回访起算"),
+    Verb("close", "销号", _states("confirmed"), ("closed",),
+         (*CLOSERS, _who("coordinator", "on_paper")),
+         "第二把钥匙：办理、回访之外的另一人。纸质签批的由另一人代录，附签批件照片",
+         apart="closers", limit="销号时限，自回访起算"),
     Verb("refuse_closing", "不予销号", _states("confirmed"), ("assigned", "accepted", "reviewed"),
          CLOSERS, "理由；退回重新办理或重新回访"),
     Verb("tell", "告知企业", _states("answered", "reviewed", "confirmed", "closed"), SAME,
@@ -536,8 +540,11 @@ ON_BEHALF: dict[str, str] = {
     "answer": "代录反馈",
     "ask_return": "代录退单",
     "ask_extension": "代录延期",
+    "close": "纸质签批销号",
 }
-"""How the screen calls it when the office does it for a unit that works offline."""
+"""How the screen calls it when the office does it for a unit that works offline, or for whoever
+approved on paper."""
+IN_STEAD = ("on_behalf", "on_paper")
 
 
 def may(
@@ -707,7 +714,7 @@ def _entitled(
 ) -> Iterable[Candidate]:
     """The seats (with the assignment they act on) that the table's `by` column admits."""
     for who in verb.by:
-        if on_behalf != (who.scope == "on_behalf"):
+        if on_behalf != (who.scope in IN_STEAD):
             continue
         if actor.kind != "person":
             if who.role == actor.kind:
@@ -755,7 +762,7 @@ def _in_scope(
         return
     if facts is None:
         return
-    if scope == "own_office":
+    if scope in ("own_office", "on_paper"):
         if seat.unit_id == facts.office_id:
             yield seat, None
     elif scope == "jurisdiction":
@@ -882,9 +889,7 @@ def verbs_open_to(
     facts: Facts, actor: Actor, codes: Iterable[str], *, on_behalf: bool = False
 ) -> list[Verb]:
     """Those of `codes` that `actor` may do now, in the table's order."""
-    wanted = set(codes)
-    if on_behalf and not any(h.offline for h in facts.assignments):
-        return []
+    wanted = set(codes).intersection(ON_BEHALF if on_behalf else BY_CODE)
     held = actor.roles | {"registrar"} if actor.kind == "person" else {actor.kind}
     # Most need not be asked in full: they are not for this state, or not for these posts.
     return [

@@ -448,7 +448,7 @@ def conditions_of(
         ]
     if filters.open_only:
         found.append(Appeal.is_open.is_(True))
-    if filters.office_id:
+    if filters.office_id and filters.view != "on_behalf":
         found.append(Appeal.office_id == filters.office_id)
     if filters.lead_unit_id:
         found.append(Appeal.lead_unit_id == filters.lead_unit_id)

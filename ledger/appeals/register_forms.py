@@ -53,6 +53,12 @@ class _Starred:
 class RegisterForm(Form):
     """In the order in which a caller tells it; the keyboard follows the same order."""
 
+    template = "appeals/new.html"
+    landing = "appeals.receipt"
+    draft = "register"
+    """Under which name what was typed is kept."""
+    """Where it leads once it was taken."""
+
     token = Hidden("提交标识", 64)
     firm_id = Hidden("企业", 20)
 
@@ -113,6 +119,14 @@ class RegisterForm(Form):
             for channel in book.channels.values()
             if channel.source_system and channel.active
         }
+
+    def prefill(self, at: datetime) -> None:
+        self.received_at.data = at
+
+    @property
+    def happened(self) -> datetime | None:
+        """When it was registered by the typist's word, where that is not now."""
+        return None
 
     def validate_appellant_name(self, field: Field) -> None:
         if not names.fold(field.data or "") and self.appellant_type.data not in UNNAMED:

@@ -6,12 +6,12 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import render_template, request, url_for
+from flask import flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import IntegrityError
 
@@ -32,7 +32,7 @@ from ..people.models import Unit
 from ..people.regions import region_name
 from ..people.roles import label as role_label
 from ..web import Conflict, NotFound, Refused, see_other
-from . import asides, attachment_views, lifecycle, record
+from . import after, asides, attachment_views, lifecycle, record
 from .attachment_views import Taken, forget, store, take_files, to_rows
 from .models import Appeal, ExternalOrder
 from .pages import blueprint
@@ -51,8 +51,21 @@ _CARRIED = ("csrf_token", "token", "files", "aside", "again-password")
 @blueprint.route("/new", methods=["GET", "POST"])
 def new() -> ResponseReturnValue:
     actor = current_actor()
-    seat = seat_of(actor)
-    form = RegisterForm()
+    return registration(RegisterForm(), actor, seat_of(actor))
+
+
+Then = Callable[[Appeal, datetime], Sequence[str]]
+"""What is done in the same transaction with what was registered; gives what there is to tell."""
+
+
+def _nothing(_appeal: Appeal, _at: datetime) -> Sequence[str]:
+    return ()
+
+
+def registration(
+    form: RegisterForm, actor: Actor, seat: Seat | None, then: Then = _nothing
+) -> ResponseReturnValue:
+    """The form drawn, or what was sent with it registered."""
     form.offer(catalogue(), regions_of(seat))
     if request.method == "GET":
         return _fresh(form, actor, seat)
@@ -63,20 +76,17 @@ def new() -> ResponseReturnValue:
         form.token.data = fresh_token()
     if (earlier := Submission.of(actor.id or 0, form.token.data)) is not None:
         return _sent_before(earlier, form, seat)
-    return _register(form, actor, seat)
-
-
-DRAFT = "register"
+    return _register(form, actor, seat, then)
 
 
 def _fresh(form: RegisterForm, actor: Actor, seat: Seat | None) -> ResponseReturnValue:
     """An empty form, or what this person had begun."""
-    draft = drafts.kept(actor.id, DRAFT)
+    draft = drafts.kept(actor.id, form.draft)
     if draft is None:
-        form.received_at.data = now()
+        form.prefill(now())
         form.region_code.data = own_region(seat)
     else:
-        form = RegisterForm(formdata=draft.fields)
+        form = type(form)(formdata=draft.fields)
         form.offer(catalogue(), regions_of(seat))
     form.token.data = fresh_token()
     firm = None if draft is None else _chosen(form)
@@ -89,12 +99,12 @@ def _aside(
     """Kept as a draft, or given up; nothing is registered."""
     if aside == asides.DROP:
         with writing():
-            drafts.drop(actor.id, DRAFT)
+            drafts.drop(actor.id, form.draft)
             db.session.commit()
-        return see_other(url_for(".new"))
+        return see_other(request.path)
     if aside == asides.AUTOSAVE and Submission.of(actor.id or 0, form.token.data or "") is not None:
         return "", 204  # was sent meanwhile
-    said = asides.keep(actor, DRAFT)
+    said = asides.keep(actor, form.draft)
     if aside == asides.AUTOSAVE:
         return asides.told(said)
     if not is_token(form.token.data):
@@ -150,7 +160,7 @@ def _sent_before(
     """A double click or a step back gets the first receipt; another matter gets a fresh token."""
     if earlier.digest == digest():
         forget(taken or ())
-        return see_other(url_for(".receipt", number=earlier.result))
+        return see_other(url_for(form.landing, number=earlier.result))
     if taken is None:
         form.validate()
         taken, _problems = take_files(form.files)
@@ -158,7 +168,9 @@ def _sent_before(
     return _page(form, seat, 409, taken=taken, firm=_chosen(form), before=earlier.result)
 
 
-def _register(form: RegisterForm, actor: Actor, seat: Seat | None) -> ResponseReturnValue:
+def _register(
+    form: RegisterForm, actor: Actor, seat: Seat | None, then: Then
+) -> ResponseReturnValue:
     sound = form.validate()
     sound = form.validate_at(now()) and sound
     taken, problems = take_files(form.files)
@@ -191,9 +203,11 @@ def _register(form: RegisterForm, actor: Actor, seat: Seat | None) -> ResponseRe
                 firm=linked,
                 attachments=to_rows(taken, actor, at),
                 external_orders=_orders(order, form.received_at.data or at),
+                happened_at=form.happened,
             )
+            told = then(appeal, at)
             Submission.note(actor.id or 0, form.token.data, digest(), appeal.number, at)
-            drafts.drop(actor.id, DRAFT)
+            drafts.drop(actor.id, form.draft)
             db.session.commit()
     except record.Invalid as invalid:
         earlier = Submission.of(actor.id or 0, form.token.data)
@@ -214,7 +228,9 @@ def _register(form: RegisterForm, actor: Actor, seat: Seat | None) -> ResponseRe
         form.order_number.errors = [_twin_words(twin, actor, now())]
         return _page(form, seat, 422, taken=taken, firm=_chosen(form))
     forget(taken)
-    return see_other(url_for(".receipt", number=appeal.number))
+    for said in told:
+        flash(said, "info")
+    return see_other(url_for(form.landing, number=appeal.number))
 
 
 def _chosen(form: RegisterForm) -> Firm | None:
@@ -290,7 +306,7 @@ def _page(
     }
     office = office_for(own_region(seat))
     page = render_template(
-        "appeals/new.html",
+        form.template,
         form=form,
         taken=taken,
         firm=firm,
@@ -301,6 +317,7 @@ def _page(
         registrar=current_actor().name,
         post=f"{seat.unit_name} {role_label(seat.role)}" if seat else "",
         one_region=len(list(form.region_code.iter_choices())) == 1,
+        may_record_after=after.may_open(current_actor()),
     )
     return page, status
 

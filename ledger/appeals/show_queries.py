@@ -141,6 +141,11 @@ def stands(appeal: Appeal) -> bool:
 
 def persons_who_may(verb: str, facts: Facts, at: datetime) -> list[tuple[str, str]]:
     """Name and unit of everybody who could do `verb` on this appeal now."""
+    return [(actor.name, unit) for actor, unit in actors_who_may(verb, facts, at)]
+
+
+def actors_who_may(verb: str, facts: Facts, at: datetime) -> list[tuple[Actor, str]]:
+    """Those same, with the units of the posts under which they could."""
     day = at.astimezone(SHANGHAI).date()
     roles = tuple(sorted({who.role for who in lifecycle.BY_CODE[verb].by}))
     asked = replace(facts, close_stopped=False)
@@ -148,7 +153,7 @@ def persons_who_may(verb: str, facts: Facts, at: datetime) -> list[tuple[str, st
     for actor in directory().keep(("holders", roles, day), lambda: _holders(roles, day, at)):
         verdict = lifecycle.may(verb, asked, actor)
         if verdict and verdict.seat is not None:
-            found.append((actor.name, verdict.seat.unit_name))
+            found.append((actor, verdict.seat.unit_name))
     return found
 
 

@@ -205,6 +205,8 @@ SIZES = {
     "happened_at": "half",
     "handler_name": "half",
     "handler_phone": "half",
+    "approver": "half",
+    "signed_on": "half",
     "counterpart": "half",
     "counterpart_phone": "half",
     "reason_code": "",

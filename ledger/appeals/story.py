@@ -106,7 +106,7 @@ WORDS: dict[str, str] = {
     "ruling": "裁定意见",
     "counterpart": "对方",
     "counterpart_phone": "对方电话",
-    "behalf_note": "代录说明",
+    "source_note": "代录说明",
 }
 """Words that belong to an entry alone."""
 
@@ -121,6 +121,7 @@ NOTES: dict[tuple[str, str], str] = {
     ("review", "note"): "审核意见",
     ("accept", "note"): "受理意见",
     ("close", "note"): "销号意见",
+    ("close", "counterpart"): "签批人",
     ("endorse", "note"): "追认意见",
     ("sign_off", "note"): "审签意见",
     ("set_due", "reason"): "核定理由",
@@ -428,7 +429,7 @@ class _Teller:
         """What the entry's data and plain columns say, by verb."""
         data, verb = self.data, self.ink.verb
         appeal: dict[str, Any] = self.set.get("appeal", {}).get("", {})
-        if self.ink.on_behalf:
+        if self.ink.on_behalf and verb in BY_OFFICE and self.ink.assignment_id is not None:
             self._say("承办单位", self.reader.unit_name(int(self._assignment("unit_id") or 0)))
         if verb == "register":
             self._say("来源渠道", self.names.channel_name(appeal.get("channel", "")))
@@ -588,6 +589,7 @@ class _Teller:
         if data.get("suggests_order"):
             self._say("提示", "重办次数已达规定，建议发督办单")
         self._attachments()
+        self._say("签批日期", str(data.get("signed_on") or ""))
         if data.get("closer_in_unit"):
             self._say("注意", "销号人人事关系在承办单位")
         if erases := data.get("erases"):

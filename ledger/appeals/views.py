@@ -9,6 +9,7 @@ def init_app(app: Flask) -> None:
     """Register the room's pages."""
     from . import (
         act_views,
+        after_views,
         call_round_views,
         desk_views,
         instruction_views,
@@ -23,8 +24,8 @@ def init_app(app: Flask) -> None:
     from .pages import blueprint, desk
 
     # These hang their routes.
-    _ = (act_views, desk_views, instruction_views, list_views, register_views, show_views)
-    _ = (call_round_views, joined_views, many_views)
+    _ = (act_views, after_views, desk_views, instruction_views, list_views, register_views)
+    _ = (call_round_views, joined_views, many_views, show_views)
     recompute_views.init_recompute(app)
     app.register_blueprint(blueprint)
     app.register_blueprint(desk)

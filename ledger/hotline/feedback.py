@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import select
@@ -30,8 +31,8 @@ from ..db import db, now
 from ..deadlines.clocks import shown
 from ..firms import phones
 from ..people.actor import Actor, Seat
-from ..trail.models import Entry
-from .intake import Standing, Unusable
+from ..trail.models import Entry, EntryText
+from .intake import BATCH, Standing, Unusable
 
 COLUMNS: sheets.Columns = {
     "number": ("台账编号", "编号"),
@@ -55,7 +56,7 @@ SHEET = "sheet"
 _LONGEST = 5000
 _MARK = re.compile(r"(\d{1,15})-(\d{1,9})")
 _PHONE = re.compile(r"\+?\d[\d\s()（）－-]{4,}\d(?:(?:转|#)\d{1,6})?")
-_AROUND = " \t\n，,、；;：:（）()电话联系手机"
+_AROUND = re.compile(r"联系电话|联系方式|电话|手机|[\s，,、；;：:（）()]+")
 _YES_NO = {"是": True, "已办结": True, "否": False, "未办结": False, "办理中": False}
 
 PASSED_OVER = frozenset({"urge", "attempt"})
@@ -116,7 +117,8 @@ class FeedbackRow:
     @property
     def text(self) -> dict[str, str]:
         content = "\n".join(f"{label}：{words}" for label, words in self.told)
-        return {"title": lifecycle.ON_BEHALF[self.verb], "content": content}
+        title = lifecycle.ON_BEHALF[self.verb]
+        return {"title": title, "content": content, "assignment": str(self.assignment_id)}
 
     @property
     def behalf(self) -> Behalf:
@@ -137,6 +139,8 @@ class Change:
     label: str = ""
     told: Sequence[tuple[str, str]] = ()
     reason: str = ""
+    stands: Sequence[tuple[str, str]] = ()
+    """Of a conflict: what the ledger has."""
 
 
 class Feedback:
@@ -274,27 +278,28 @@ class Feedback:
 
     def changes(self, sheet: sheets.Sheet) -> Iterator[Change]:
         """Every row as it will be, in the order of the file. Reads only."""
-        rows = list(sheet)
-        understood: list[tuple[sheets.Row, FeedbackRow | str | None]] = []
-        for row in rows:
-            try:
-                item = self.understand(row) if not row.problems else "；".join(row.problems)
-            except Unusable as problem:
-                item = str(problem)
-            understood.append((row, item))
-        self._load([item for _, item in understood if isinstance(item, FeedbackRow)])
-        seen: set[str] = set()
-        for row, item in understood:
-            if item is None:
-                continue
-            if isinstance(item, str):
-                number = row.cells.get("number", "")
-                yield Change(row.number, "rejected", number, reason=item)
-                continue
-            yield self._change(item, twice=item.key in seen)
-            seen.add(item.key)
+        rows = iter(sheet)
+        seen: dict[str, str] = {}
+        while some := list(islice(rows, BATCH)):
+            understood = [(row, self._read(row)) for row in some]
+            self._load([item for _, item in understood if isinstance(item, FeedbackRow)])
+            for row, item in understood:
+                if isinstance(item, str):
+                    yield Change(row.number, "rejected", row.cells.get("number", ""), reason=item)
+                elif item is not None:
+                    yield self._change(item, before=seen.get(item.key, ""))
+                    seen[item.key] = item.matter
 
-    def _change(self, item: FeedbackRow, *, twice: bool) -> Change:
+    def _read(self, row: sheets.Row) -> FeedbackRow | str | None:
+        if row.problems:
+            return "；".join(row.problems)
+        try:
+            return self.understand(row)
+        except Unusable as problem:
+            return str(problem)
+
+    def _change(self, item: FeedbackRow, *, before: str) -> Change:
+        """`before`: the matter of an earlier row about the same assignment."""
         standing = self.judge(item)
         appeal = self._appeals.get(item.number)
         given = None if appeal is None else _given(appeal, item)
@@ -304,8 +309,9 @@ class Feedback:
             outcome = (
                 "rejected" if standing.refusal else "conflict" if standing.clash else "repeated"
             )
-        elif twice:
-            outcome, reason = "conflict", "表中前面已有这一交办件的一行"
+        elif before:
+            outcome = "repeated" if before == item.matter else "conflict"
+            reason = "表中前面已有这一交办件的一行"
         return Change(
             row=item.row,
             outcome=outcome,
@@ -315,12 +321,46 @@ class Feedback:
             label=lifecycle.ON_BEHALF[item.verb],
             told=item.told,
             reason=reason,
+            stands=_stands(appeal, item.assignment_id)
+            if appeal is not None and outcome == "conflict"
+            else (),
         )
 
 
-def ours(appeal: Appeal, reason: str) -> dict[str, str]:
+def ours(appeal: Appeal, theirs: Mapping[str, str], reason: str) -> dict[str, str]:
     """What the ledger has, beside a row in conflict with it."""
-    return {"title": f"{appeal.title}（{appeal.state_label}）", "content": reason}
+    stands = _stands(appeal, int(theirs.get("assignment", "0")))
+    content = "\n".join([reason, *(f"{label}：{words}" for label, words in stands)])
+    return {"title": appeal.title, "content": content}
+
+
+def _stands(appeal: Appeal, assignment_id: int) -> list[tuple[str, str]]:
+    """What the ledger has of an assignment: its answer, else what was last reported."""
+    told = [("诉求状态", appeal.state_label)]
+    given = next((a for a in appeal.assignments if a.id == assignment_id), None)
+    if given is None:
+        return told
+    told.append(("交办件", lifecycle.ASSIGNMENT_STATES[given.state]))
+    if given.account:
+        return [
+            *told,
+            (COLUMNS["outcome"][0], catalogue().outcome_name(given.outcome)),
+            ("内部办理情况", given.account),
+            (COLUMNS["public_reply"][0], given.public_reply),
+        ]
+    last = db.session.scalar(
+        select(EntryText.body)
+        .join(Entry, Entry.id == EntryText.entry_id)
+        .where(
+            Entry.stream == appeal.stream,
+            Entry.assignment_id == given.id,
+            Entry.verb.in_(("progress", "contact")),
+            EntryText.place == "note",
+        )
+        .order_by(Entry.seq.desc())
+        .limit(1)
+    )
+    return [*told, ("最近一次反馈", last)] if last else told
 
 
 def _given(appeal: Appeal, item: FeedbackRow) -> Assignment | None:
@@ -406,7 +446,7 @@ def _handler(told: str) -> tuple[str, str]:
         except phones.PhoneError as problem:
             raise Unusable(f"经办人及电话：{problem}") from problem
         told = told[: found.start()] + " " + told[found.end() :]
-    name = " ".join(told.strip(_AROUND).split())
+    name = " ".join(_AROUND.sub(" ", told).split())
     if not name:
         raise Unusable("请填写经办人及电话，如：李明 13800000000")
     if len(name) > NAME_LENGTH:

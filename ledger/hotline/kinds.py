@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from ..appeals.models import Appeal
@@ -23,6 +24,9 @@ from .models import ImportRun
 from .old_ledgers import OldLedgers
 from .permissions import carrying_seat, importing_seat
 from .taking import Orders
+
+BY_ACTS = ("supplement", "correct", "recur", "reopen")
+"""The acts that bring another text of the same order into the appeal, as its state allows."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,22 @@ class FileKind:
     """The file name under which it is handed out."""
     done: str = "新登记"
     """What is said of a row that was taken in."""
+    differs: str = "内容不一致"
+    """What is said of a row in conflict."""
+    settled_by: tuple[str, ...] = BY_ACTS
+    """Codes of the acts on an appeal's page that settle a conflict."""
     changes: Callable[[intake.Kind[Any], Sheet], Sequence[Any]] | None = None
     """Every row as it will be, for a trial that shows each change; its columns are given, and need
     no looking at."""
-    ours: Callable[[Appeal, str], Mapping[str, str]] | None = None
-    """Title and content of what stands, given the reason of a conflict; without it those of the
-    appeal."""
+    ours: Callable[[Appeal, Mapping[str, str], str], Mapping[str, str]] | None = None
+    """Title and content of what stands, given the row's text and the reason of a conflict; without
+    it those of the appeal."""
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """Of an upload."""
+        looked = ("核对列", "试导入") if self.changes is None else ("逐行核对",)
+        return ("选择文件", *looked, "导入结果" if self.changes is None else "录入结果")
 
     def taking(
         self,
@@ -90,9 +104,13 @@ def hotlines() -> dict[str, str]:
     return {c.code: c.name for c in catalogue().channels.values() if c.source_system}
 
 
+MOST_CHANGES = 2000
+"""So many rows are shown as they will be: as many as one sheet is handed out with."""
+
+
 def _changes(kind: intake.Kind[Any], sheet: Sheet) -> Sequence[feedback.Change]:
     assert isinstance(kind, Feedback)
-    return list(kind.changes(sheet))
+    return list(islice(kind.changes(sheet), MOST_CHANGES))
 
 
 _ROWS = (
@@ -129,7 +147,8 @@ _ROWS = (
         "feedback", "承办单位反馈表", feedback.recording_seat, feedback.COLUMNS, Feedback.required,
         lambda office_id, _channel: Feedback(office_id),
         about="线下单位填回的反馈表，逐行代录为阶段反馈或办结反馈；空行跳过，导出后已有变化的不录入。",
-        done="已录入", changes=_changes, ours=feedback.ours,
+        done="已录入", differs="已有变化", settled_by=("answer_on_behalf", "progress_on_behalf"),
+        changes=_changes, ours=feedback.ours,
     ),
 )  # fmt: skip
 

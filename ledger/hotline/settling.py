@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from .. import access
@@ -17,10 +17,8 @@ from ..db import db, writing
 from ..people.actor import Actor
 from ..web import Conflict, NotFound
 from . import queries
+from .kinds import BY_ACTS
 from .models import ImportLine
-
-BY_ACTS = ("supplement", "correct", "recur", "reopen")
-"""The acts that bring another text of the same order into the appeal, as its state allows."""
 
 WITHOUT_AN_ACT: Mapping[str, str] = {
     "kept": "保留原内容",
@@ -71,14 +69,22 @@ def _piece(phrases: list[str], tag: str) -> Iterator[Phrase]:
         yield Phrase("".join(phrases), tag != "equal")
 
 
-def offered(acts: Collection[Act]) -> list[Act]:
+def offered(acts: Collection[Act], by: Collection[str] = BY_ACTS) -> list[Act]:
     """Of what the reader may do on the appeal now, what brings the file's text into it."""
-    return [act for act in acts if act.code in BY_ACTS]
+    return [act for act in acts if act.code in by]
 
 
-def ways(line: ImportLine, done: Collection[str]) -> dict[str, str]:
-    """How a conflict may be said to be settled; by an act only where it stands in the trail."""
-    acted = {code: words(code) for code in BY_ACTS if code in done}
+def verbs(by: Iterable[str]) -> list[str]:
+    """What these acts leave in the trail."""
+    return [ACTS[code].verbs[0] for code in by]
+
+
+def ways(
+    line: ImportLine, done: Collection[str], by: Collection[str] = BY_ACTS
+) -> dict[str, str]:
+    """How a conflict may be said to be settled; by an act only where it stands in the trail.
+    `done`: the verbs that do."""
+    acted = {code: words(code) for code in by if ACTS[code].verbs[0] in done}
     return {**acted, **({} if line.appeal_id else WITH_A_FIRM), **WITHOUT_AN_ACT}
 
 

@@ -476,15 +476,16 @@ def _result_page(run: ImportRun, *, problem: str = "", status: int = 200) -> Res
 
 def _laid(run: ImportRun, waiting: Lines, actor: Actor, at: datetime) -> list[Laid]:
     met = [found.appeal for found in waiting.rows if found.appeal is not None]
-    done = queries.acts_since(met, settling.BY_ACTS, run.begun_at)
+    kind = KINDS[run.kind]
+    done = queries.acts_since(met, settling.verbs(kind.settled_by), run.begun_at)
     found = []
     for row in waiting.rows:
         line, appeal = row.line, row.appeal
         theirs = json.loads(line.theirs) if line.theirs else {}
-        ours = _ours(KINDS[run.kind], appeal, line) if appeal is not None else {}
+        ours = _ours(kind, appeal, theirs, line.reason) if appeal is not None else {}
         pairs = {
             name: settling.compared(ours.get(name, ""), theirs.get(name, ""))
-            if name in ours and theirs.get(name)
+            if name in ours and theirs.get(name) and kind.ours is None
             else ([Phrase(ours.get(name, ""), False)], [Phrase(theirs.get(name, ""), False)])
             for name in ("title", "content")
         }
@@ -494,18 +495,22 @@ def _laid(run: ImportRun, waiting: Lines, actor: Actor, at: datetime) -> list[La
                 appeal,
                 [(name, pair[0]) for name, pair in pairs.items()],
                 [(name, pair[1]) for name, pair in pairs.items()],
-                settling.offered(open_to(appeal, appeal.facts(at), actor)) if appeal else [],
-                settling.ways(line, done.get(line.appeal_id, ())),
+                settling.offered(open_to(appeal, appeal.facts(at), actor), kind.settled_by)
+                if appeal
+                else [],
+                settling.ways(line, done.get(line.appeal_id, ()), kind.settled_by),
                 theirs.get("title", ""),
             )
         )
     return found
 
 
-def _ours(kind: FileKind, appeal: Appeal, line: ImportLine) -> Mapping[str, str]:
+def _ours(
+    kind: FileKind, appeal: Appeal, theirs: Mapping[str, str], reason: str
+) -> Mapping[str, str]:
     if kind.ours is None:
         return {"title": appeal.title, "content": appeal.content}
-    return kind.ours(appeal, line.reason.removeprefix(f"{CONFLICT}："))
+    return kind.ours(appeal, theirs, reason.removeprefix(f"{CONFLICT}："))
 
 
 def _row_asked(name: str) -> int | None:
@@ -536,9 +541,10 @@ def settle(run_id: int, line_id: int) -> ResponseReturnValue:
     if line is None:
         raise NotFound("没有这一行，或您无权查看。")
     met = queries.appeals_of([line], actor, at)
-    done = queries.acts_since(met.values(), settling.BY_ACTS, run.begun_at)
+    by = KINDS[run.kind].settled_by
+    done = queries.acts_since(met.values(), settling.verbs(by), run.begun_at)
     form = SettlingForm()
-    form.how.choices = settling.ways(line, done.get(line.appeal_id or 0, ()))
+    form.how.choices = settling.ways(line, done.get(line.appeal_id or 0, ()), by)
     if not form.validate_on_submit():
         said = "；".join(error for errors in form.errors.values() for error in errors)
         return _result_page(run, problem=f"第{line.row_number}行没有标为已处理：{said}", status=422)

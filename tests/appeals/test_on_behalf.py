@@ -117,7 +117,7 @@ def test_an_offline_unit_is_carried_through_by_the_office(cast: Cast) -> None:
     for entry in told:
         said = {text.place: text.body for text in entry.texts}
         assert said["counterpart"] == TOLD.counterpart
-        assert said["behalf_note"] == TOLD.note
+        assert said["source_note"] == TOLD.note
         assert said["counterpart_phone"] is None, "kept as ciphertext"
         assert TOLD.counterpart not in entry.payload and entry.assignment_id == seen.held["id"]
     # Whoever keyed the answer holds the first key; the review is not barred by the table.

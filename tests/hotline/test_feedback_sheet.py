@@ -213,25 +213,31 @@ def test_uploaded_looked_at_and_recorded_by_pages(cast: Cast) -> None:
     rows = exported(cast)
     row_of(rows, done).update(DONE)
     row_of(rows, moved).update({**DONE, "办理进展": "<b>表中</b>的说法"})
+    told = Behalf("phone", "李明", note="电话报来")
+    cast.do(
+        moved, lambda a, at: a.progress("电话里的说法", by=cast.actor("zhou"), at=at, behalf=told)
+    )
     cast.do(moved, lambda a, at: a.recall("另行改派", by=cast.actor("zhou"), at=at))
     client = cast.client("zhou")
     start = client.get("/imports/?kind=feedback").text
     assert "导出全部线下单位反馈表" in start and "寻乌县交通运输局（1件）" in start
-    assert "承办单位反馈表" in client.get("/desk").text
+    assert "线下反馈表" in client.get("/desk").text
     upload = {"file": (BytesIO(filled(rows)), "反馈表.xlsx")}
     sent = client.post("/imports/?kind=feedback", data=upload)
     assert sent.status_code == 303 and sent.location.endswith("/trial")
     trial = client.get(sent.location).text
     for words in ("将录入1行", "已有变化1行", "代录反馈", "已到场协调，收费站放行",
-                  "&lt;b&gt;表中&lt;/b&gt;的说法", "周交办收回", "138****1111"):  # fmt: skip
+                  "&lt;b&gt;表中&lt;/b&gt;的说法", "周交办收回", "电话里的说法",
+                  "138****1111"):  # fmt: skip
         assert words in trial, words
     assert "13800001111" not in trial and sheets_of(cast, done) == []
     run = sent.location.replace("/trial", "/run")
     result = client.post(run)
     assert result.status_code == 303
     shown = client.get(result.location).text
-    assert "已录入1件" in shown and "内容不一致，待处理（1）" in shown
-    assert "周交办收回" in shown and "&lt;b&gt;表中&lt;/b&gt;" in shown
+    assert "已录入1件" in shown and "已有变化，待处理（1）" in shown
+    assert "内容不一致" not in shown
+    assert "周交办收回" in shown and "电话里的说法" in shown and "&lt;b&gt;表中&lt;/b&gt;" in shown
     assert client.post(run).status_code == 409, "a file goes in once"
     assert sheets_of(cast, done) == ["answer"]
     line = client.get(f"/appeals/{done}").text

@@ -154,7 +154,10 @@ def test_the_table_in_words_has_a_row_for_each_verb() -> None:
         for words in row.by:
             assert any("一" <= c <= "鿿" for c in words), row
     by_verb = {row.verb: row for row in rows}
-    assert by_verb["close"].by == ("销号审批人（辖区内）",)
+    assert by_verb["close"].by == (
+        "销号审批人（辖区内）",
+        "交办员（诉求所属牵头办公室，代录销号审批人的纸质签批）",
+    )
     assert by_verb["close"].apart and by_verb["call_back"].apart and by_verb["uphold"].apart
     assert by_verb["accept"].by == (
         "交办员（诉求所属牵头办公室）",
