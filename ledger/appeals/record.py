@@ -457,7 +457,6 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         by: Actor,
         at: datetime,
         happened_at: datetime | None = None,
-        on_behalf: str = "",
         behalf: Behalf | None = None,
         on_behalf: str = "",
         seen: int | None = None,

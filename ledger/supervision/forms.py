@@ -26,7 +26,9 @@ class PaperForm(Sent):
     unit_id = Choice("主送单位", required=True, blank=None)
     paper_text = LongText("正文", 3000, rows=5, required=True)
     demand = LongText("要求", 3000, rows=4, required=True)
-    reply_due_at = LocalMoment("回复时限", required=True)
+    reply_due_at = LocalMoment(
+        "回复时限", required=True, help="修改时限的，请同时修改“要求”中的日期"
+    )
     signing_body = Text("落款单位", 200, required=True)
     letter_number = Text("文号", 100, help="另行编发文号的填写，如：〔2026〕3号；可不填")
 

@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import IntegrityError
 
 from ..appeals import lifecycle, record
-from ..appeals.desks import Desk
+from ..appeals.desks import Desk, Tile
 from ..appeals.filters import Filters
 from ..appeals.leaf import Leaf
 from ..appeals.lines import lines
@@ -77,29 +77,36 @@ def paper_address(paper_id: int) -> str:
 # -- at the desk -------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Waiting(Tile):
+    """A number with rows of this room behind it."""
+
+    where: str = ""
+
+    @property
+    def url(self) -> str:
+        return self.where
+
+
 def desk_of(actor: Actor, at: datetime) -> Desk | None:
     """What waits for this actor; None where nothing does."""
     if not _may_look(actor):
         return None
     counts = queries.counts(actor, at)
-    said = counts.words
-    links = []
-    alarms = []
-    if counts.owed:
-        links.append(
-            (f"待回复督办（{said(counts.owed)}）", f"{HOME}?view=owed", "请在回复时限内书面回复")
-        )
-    if counts.owed_late:
-        alarms.append(f"有{said(counts.owed_late)}份督办文书逾期未回复，请立即回复。")
-    if counts.drafts:
-        drafts = f"拟稿待签发（{said(counts.drafts)}）"
-        links.append((drafts, f"{HOME}?view=drafts", "按规则自动拟出，核定后签发"))
-    if counts.unanswered:
-        late = f"其中逾期未回复{said(counts.overdue)}份" if counts.overdue else "均未到回复时限"
-        links.append((f"督办待回复（{said(counts.unanswered)}）", f"{HOME}?view=unanswered", late))
-    if not links:
-        return None
-    return Desk("supervision", "催办督办", alarms=alarms, links=links)
+    wanted = (
+        ("待回复督办", counts.owed, "owed", "yellow"),
+        ("拟稿待签发", counts.drafts, "drafts", "yellow"),
+        ("督办待回复", counts.unanswered, "unanswered", ""),
+        ("逾期未回复", counts.overdue, "unanswered", "red"),
+    )
+    tiles = [
+        Waiting(label, count, Filters(), light, queries.CAP, f"{HOME}?view={view}")
+        for label, count, view, light in wanted
+        if count
+    ]
+    late = counts.words(counts.owed_late)
+    alarms = [f"有{late}份督办文书逾期未回复，请立即回复。"] if counts.owed_late else []
+    return Desk("supervision", "催办督办", tiles, alarms=alarms) if tiles else None
 
 
 # -- the room's page ---------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from ledger.deadlines.queries import load_calendar
 from ledger.files.models import Attachment
 from ledger.people.actor import Actor, system
 from ledger.people.models import Unit
+from ledger.supervision.models import Paper, Urge, Wording
 from ledger.trail.models import Entry
 
 Doing = Callable[[Appeal, Actor, datetime], Any]
@@ -130,6 +131,11 @@ def doings(cast: Cast, masters: list[str]) -> dict[str, Doing]:
             raise Refused(lifecycle.may("uncopy", appeal.facts(at), by).status, "没有抄送。")
         appeal.uncopy(standing, "不需要", by=by, at=at)
 
+    def order(appeal: Appeal, by: Actor, at: datetime) -> None:
+        until = at + timedelta(days=2)
+        said = Wording(appeal.office_id, "至今未办结。", "请抓紧办理。", until, "专班办公室")
+        Paper.issue(appeal, "order", said, by=by, at=at)
+
     return {
         "pass_on": pass_on,
         "waive_child": lambda a, by, at: a.waive_child(section(a), "不需反馈", by=by, at=at),
@@ -143,6 +149,10 @@ def doings(cast: Cast, masters: list[str]) -> dict[str, Doing]:
         ),
         "copy": copy,
         "uncopy": uncopy,
+        "order": order,
+        "urge": lambda a, by, at: Urge.record(
+            a, a.office_id, "phone", spoken_to="值班室", by=by, at=at
+        ),
         "add_assist": add_assist,
         "change_lead": change_lead,
         "release_assist": lambda a, by, at: a.release_assist(police(a), "无关", by=by, at=at),

@@ -38,7 +38,7 @@ def test_the_whole_way_by_page(cast: Cast) -> None:
         sweeps.sweep(due_of(cast, number) + timedelta(days=1))
     du, chen, of = cast.client("du"), cast.client("chen"), f"{HOME}appeals/{number}"
     desk = words(du.get("/desk").text)
-    assert "拟稿待签发（1）" in desk
+    assert "拟稿待签发 1" in desk
     assert number in du.get(f"{HOME}?view=drafts").text
 
     # Urging by telephone, with what was answered; a second click is no second call.
@@ -76,7 +76,7 @@ def test_the_whole_way_by_page(cast: Cast) -> None:
     assert "另行要求一句" in again.text
 
     # The unit finds it on its desk, replies, and it is on nobody's list any more.
-    assert "待回复督办（1）" in words(chen.get("/desk").text)
+    assert "待回复督办 1" in words(chen.get("/desk").text)
     assert paper in chen.get(f"{HOME}?view=owed").text
     assert "核定签发" not in chen.get(of).text
     assert send(chen, paper, f"{paper}/reply", words="").status_code == 422

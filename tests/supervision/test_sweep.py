@@ -12,7 +12,7 @@ from cast import Cast
 from ledger.appeals import sweeps as of_appeals
 from ledger.appeals.models import Appeal, Deadline
 from ledger.config import SHANGHAI
-from ledger.db import db, writing
+from ledger.db import db, now, writing
 from ledger.deadlines.calendar import Calendar
 from ledger.deadlines.limits import Caps
 from ledger.people.models import Unit
@@ -184,3 +184,14 @@ def test_what_a_unit_has_not_replied_to_in_time(cast: Cast) -> None:
         sweeps.sweep(at_last + timedelta(days=3, hours=1))
         assert sweeps._owed(at_last + timedelta(days=9), 0) == []
     assert [one[0] for one in reminders(cast, number)].count("unanswered") == 1
+
+
+def test_a_second_rework_suggests_an_order_at_once(cast: Cast) -> None:
+    number = cast.reach("reviewed")
+    for drafts in (0, 1):
+        cast.call_back(number, "unsatisfied")
+        with cast.app.app_context():
+            assert sweeps.sweep(now()).drafts == drafts
+        cast.answer(number)
+        cast.review(number)
+    assert ("rework", "order", True) in reminders(cast, number)
