@@ -174,13 +174,13 @@ def _locked(
     rows = {number: found(number, actor, at)}
     other = acts.another(named, actor, at) if named else None
     if other is not None:
-        rows[named] = other
+        rows[other.number] = other
     lock_kin_of(rows[number], *(row.id for row in rows.values()))
     locked = {
         row.number: found(row.number, actor, at, lock=True)
         for row in sorted(rows.values(), key=lambda row: row.id)
     }
-    return locked[number], {n: row for n, row in locked.items() if n == named}
+    return locked[number], {} if other is None else {named: locked[other.number]}
 
 
 def is_second_click(

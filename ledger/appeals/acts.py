@@ -25,7 +25,7 @@ from .intake import CORRECTABLE
 from .leaf import Leaf
 from .lifecycle import Facts, Verdict
 from .models import Appeal, Attachment
-from .queries import find
+from .queries import find, numbers_meant
 from .record import Invalid
 from .show_queries import same_appellant_open
 
@@ -470,9 +470,13 @@ def master_named(form: Any) -> str:
 
 
 def another(number: str, actor: Actor, at: datetime) -> Appeal | None:
-    """A further appeal that an act names, if this actor may see it."""
+    """A further appeal that an act names, by its whole number or as it is read aloud, if this
+    actor may see it."""
     sane = number.isascii() and number.isprintable() and len(number) <= 40
-    return find(number, actor, at) if sane else None
+    found = find(number, actor, at) if sane else None
+    if found is None and len(meant := numbers_meant(number, actor, at)) == 1:
+        found = find(meant[0][0], actor, at)
+    return found
 
 
 def _by_reason(verb: str) -> Run:

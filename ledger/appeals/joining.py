@@ -19,6 +19,7 @@ from ..people.actor import Actor, system
 from ..trail.act import Act
 from ..trail.canonical import Plain
 from . import joined_queries
+from .joined_queries import FOLLOWED
 from .opening import Opening
 from .parts import Assignment
 from .record import Invalid
@@ -33,9 +34,6 @@ PAST_REVIEW = ("reviewed", "confirmed")
 
 MOST_JOINED = 200
 """So many may be handled with one master: every step of it is an entry on each of them."""
-
-_FOLLOWED = ("lead_unit_id", "due_at", "warn_at", "due_spec", "due_stage")
-"""What a joined appeal has of its master."""
 
 
 class Joining(Opening):
@@ -171,7 +169,7 @@ class Joining(Opening):
         lags = kind.state == "joined"
         if self.state not in PAST_REVIEW:
             lags &= or_(
-                *(getattr(kind, name).is_distinct_from(getattr(self, name)) for name in _FOLLOWED)
+                *(getattr(kind, name).is_distinct_from(getattr(self, name)) for name in FOLLOWED)
             )
         if act.verb == "send_back":
             lags |= kind.state == "reviewed"
@@ -293,7 +291,7 @@ class Joining(Opening):
         if self.state != "joined":
             return {}
         master = self._master()
-        return {name: getattr(master, name) for name in _FOLLOWED if name != "lead_unit_id"}
+        return {name: getattr(master, name) for name in FOLLOWED if name != "lead_unit_id"}
 
     def _shared(self) -> list[Assignment]:
         found = select(Assignment).where(Assignment.appeal_id == self.handled_with_id)

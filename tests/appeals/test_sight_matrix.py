@@ -92,20 +92,36 @@ def laid(cast: Cast) -> dict[str, Any]:
     for key, unit in (("to_bureau", "bureau"), ("to_police_secret", "police")):
         cast.accept(made[key])
         cast.assign(made[key], unit)
+    made["joined_secret"] = register(
+        "tang", of_firm=True, confidential=True, appellant_name=SECRET_NAME
+    )
+    cast.do(
+        made["joined_secret"],
+        lambda a, at: a.join(
+            db.session.scalars(select(Appeal).where(Appeal.number == made["to_bureau"])).one(),
+            "同一事项",
+            by=cast.actor("zhou"),
+            at=at,
+        ),
+    )
     cast.accept(made["other_handled"], by="yuan")
     cast.assign(made["other_handled"], "other_bureau", by="yuan")
     return made
 
 
-HERE = {"plain", "of_firm", "secret", "by_liaison", "to_bureau", "to_police_secret"}
+HERE = {"plain", "of_firm", "secret", "by_liaison", "to_bureau", "to_police_secret"} | {
+    "joined_secret"
+}
 THERE = {"other", "other_handled"}
-OF_FIRM = {"of_firm", "secret", "to_bureau", "to_police_secret", "other_handled"}
+OF_FIRM = {"of_firm", "secret", "to_bureau", "to_police_secret", "other_handled"} | {
+    "joined_secret"
+}
 
 SEES: dict[str, set[str]] = {
     **dict.fromkeys(("tang", "zhou", "wu", "zhao", "du", "ma"), HERE),
     "lin": OF_FIRM | {"by_liaison"},
-    "chen": {"to_bureau"},
-    "qian": {"to_bureau"},
+    "chen": {"to_bureau", "joined_secret"},  # joined to what the bureau handles
+    "qian": {"to_bureau", "joined_secret"},
     "sun": set(),
     "he": {"to_police_secret"},
     "yuan": THERE,
@@ -113,7 +129,11 @@ SEES: dict[str, set[str]] = {
     "shi": HERE | THERE,
     **{name: set() for name in (*ADMINISTRATORS, "none")},
 }
-BLIND_TO_NAME = {"he": {"to_police_secret"}}
+BLIND_TO_NAME = {
+    "he": {"to_police_secret"},
+    "chen": {"joined_secret"},
+    "qian": {"joined_secret"},
+}
 """Who sees an appeal without being told whose it is."""
 
 
@@ -185,8 +205,12 @@ def test_item_history_and_attachment_follow_the_list(cast: Cast, laid: dict[str,
         for key in HERE | THERE:
             page = client.get(f"/appeals/{laid[key]}")
             assert page.status_code == (200 if key in keys else 404), (name, key)
-            told = key in keys - BLIND_TO_NAME.get(name, set())
-            assert (SECRET_NAME in page.text) == (told and "secret" in key), (name, key)
+            told = keys - BLIND_TO_NAME.get(name, set())
+            # A master's page names what is joined to it.
+            names = "joined_secret" if key == "to_bureau" else key
+            assert (SECRET_NAME in page.text) == (
+                key in keys and names in told and "secret" in names
+            ), (name, key)
             # The history stands on the same page, under the same predicate.
             assert ("登记" in page.text.split("<main")[1]) >= (key in keys), (name, key)
         for key, file in files.items():
@@ -224,7 +248,8 @@ def test_a_confidential_name_is_shown_to_those_alone_who_may_know_it(
     for name, keys in SEES.items():
         client = cast.client(name)
         pages = client.get("/appeals/").text + client.get("/desk").text
-        knows = bool(keys & {"secret", "to_police_secret"}) and name not in BLIND_TO_NAME
+        secret = {"secret", "to_police_secret", "joined_secret"}
+        knows = bool(keys & secret) and name not in BLIND_TO_NAME
         assert (SECRET_NAME in pages) == knows, name
         if name in BLIND_TO_NAME:
             assert "保密" in pages
@@ -263,7 +288,9 @@ def test_an_office_handles_what_a_neighbour_hands_it(cast: Cast, laid: dict[str,
 def test_who_answered_still_sees_it(cast: Cast, laid: dict[str, Any]) -> None:
     cast.answer(laid["to_bureau"])
     cast.review(laid["to_bureau"])
-    assert shown(cast.client("chen").get("/appeals/").text) == {laid["to_bureau"]}
+    # And what was joined to it, which has gone on to its own call-back.
+    both = numbers(laid, {"to_bureau", "joined_secret"})
+    assert shown(cast.client("chen").get("/appeals/").text) == both
 
 
 def test_a_unit_above_sees_what_is_handed_below(cast: Cast, laid: dict[str, Any]) -> None:
