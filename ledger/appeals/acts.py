@@ -734,7 +734,7 @@ _ROWS: tuple[Act, ...] = (
         done="已提交延期申请", hint="批准前原时限照常计算。"),
     Act("review", "审核通过", ("review",), forms.ReviewForm, _review,
         offer=_offer_review, prefill=_prefill_review, depends=_on_review,
-        words=_words_of_review),
+        words=_words_of_review, about=join_acts.about_review),
     Act("review_and_call_back", "审核通过并回访", ("review", "call_back"),
         forms.ReviewAndCallBackForm, _review_and_call_back,
         prefill=_prefill_review, words=_words_of_review, done="已审核并回访",

@@ -16,6 +16,7 @@ from sqlalchemy.orm import selectinload
 
 from ..db import db
 from ..people.actor import Actor, system
+from ..people.directory import directory
 from ..trail.act import Act
 from ..trail.canonical import Plain
 from . import joined_queries
@@ -198,6 +199,7 @@ class Joining(Opening):
         with self.act("follow", by=system(), at=step.at) as act:
             self._say_step(act, master, step)
             self.lead_unit_id = master.lead_unit_id
+            self.category_id = self.category_id or master.category_id
             if master.state in PAST_REVIEW:
                 self._pass_with(master, step.at)
             elif self.due_at != master.due_at:
@@ -225,8 +227,8 @@ class Joining(Opening):
         act.data["master"] = master.label
         act.data["step"] = step.verb
         act.data["by"] = step.by.name
-        if master.lead_unit is not None and self.lead_unit_id != master.lead_unit_id:
-            act.data["unit"] = master.lead_unit.name
+        if master.lead_unit_id is not None and self.lead_unit_id != master.lead_unit_id:
+            act.data["unit"] = directory().units[master.lead_unit_id].name
 
     # -- alone again -----------------------------------------------------------------------
 

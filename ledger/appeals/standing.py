@@ -179,6 +179,10 @@ class Standing(Generic[A, D]):
         raise NotImplementedError
 
     @property
+    def joined_named(self) -> str:
+        return self._joined_named() if self.joined_count else ""
+
+    @property
     def master_reply(self) -> str:
         """What the master's appellant is told; '' where it is handled alone."""
         return self._master_reply() if self.is_joined else ""
@@ -225,7 +229,7 @@ class Standing(Generic[A, D]):
         if by is None or "liaison" in by.roles:
             persons.update(self._liaisons(at.astimezone(SHANGHAI).date()))
         orders = self.external_orders if by is None or by.kind != "person" else ()
-        joined = self._joined_named() if self.joined_count else ""
+        joined = self.joined_named
         return Facts(
             state=self.state,
             office_id=self.office_id,
@@ -265,7 +269,7 @@ class Standing(Generic[A, D]):
             config().strict_home_unit,
             *(self._refusals(given, at) for given in self.assignments),
             *((given.id, given.state, given.release_reason) for given in self.shared),
-            self._joined_named() if self.joined_count else "",
+            self.joined_named,
             self.is_joined and self._master_answered(),
             *sorted(self._liaisons(day)),
         )
