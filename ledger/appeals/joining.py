@@ -108,6 +108,9 @@ class Joining(Opening):
             raise Invalid("master", f"{master.label}已并入其他诉求办理，请并入它的主件")
         if master.office_id != self.office_id:
             raise Invalid("master", "只能并入本办公室的诉求")
+        if self.handled_with_id not in (None, self.master_id, master.id):
+            # 回避 goes on by that one's answer, and by no other's beside it.
+            raise Invalid("master", "本件已随另一主件答复过，须单独办理，或并入原主件")
         if master.joined_count >= MOST_JOINED:
             raise Invalid("master", f"一个主件最多并入{MOST_JOINED}件")
 
@@ -238,7 +241,7 @@ class Joining(Opening):
         self._left = (db.session().info["act"], self._master())
         self.master_id = None
         self.lead_unit_id = None
-        if self.answered_at is None:
+        if not self.outcome:  # it bears no answer of that master's
             self.handled_with_id = None
 
     def _rework(self, by: Actor, at: datetime, words: str) -> Assignment | None:

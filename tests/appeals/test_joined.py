@@ -17,7 +17,7 @@ from ledger.appeals.joined_queries import lock_kin
 from ledger.appeals.lines import lines
 from ledger.appeals.models import Appeal
 from ledger.appeals.queries import facts_of, find, some
-from ledger.appeals.record import Refused
+from ledger.appeals.record import Invalid, Refused
 from ledger.db import db, keyring, now, writing
 from ledger.trail.check import Report, check_ledger
 from ledger.trail.models import Entry
@@ -181,6 +181,8 @@ def test_sent_back_held_and_resumed_with_its_master(cast: Cast) -> None:
     with cast.app.app_context():
         assert named(two).may("call_back", cast.actor("chen"), now()).status == 403
         assert cast.people["chen"] in named(two).facts(now()).first_keys
+    with pytest.raises(Invalid, match="已随另一主件答复过"):
+        join(cast, two, cast.reach("assigned"))
     # Another lead of the master is theirs, too, and sees them; a closed one is seen along.
     act_on(cast, master, "change_lead", cast_unit(cast, "police"), "属其职责")
     assert shape(cast, three)[1] == cast.units["police"]
