@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -14,11 +14,13 @@ from sqlalchemy import select
 from cast import Cast
 from ledger.appeals.filters import Filters
 from ledger.appeals.joined_queries import lock_kin
+from ledger.appeals.leaf import leaf
 from ledger.appeals.lines import lines
 from ledger.appeals.models import Appeal
 from ledger.appeals.queries import facts_of, find, some
 from ledger.appeals.record import Invalid, Refused
 from ledger.db import db, keyring, now, writing
+from ledger.people.models import Post
 from ledger.trail.check import Report, check_ledger
 from ledger.trail.models import Entry
 
@@ -326,3 +328,51 @@ def _at_once(
     for hand in hands:
         hand.join(60)
     assert wrong == []
+
+
+def test_desks_and_pages_ask_what_the_table_asks(cast: Cast) -> None:
+    """Whoever answered the master, and whoever has a post at its units, finds none of what is
+    joined under 待我回访 or 待我销号; the page's reading and the row's come to the same."""
+    with cast.app.app_context(), writing():
+        for name, role, unit in (
+            ("chen", "operator", "office"),
+            ("sun", "operator", "section"),
+            ("sun", "closer", "section"),
+            ("chen", "closer", "office"),
+        ):
+            post = {"person_id": cast.people[name], "unit_id": cast.units[unit], "role": role}
+            db.session.add(Post(**post, starts_on=date(2020, 1, 1)))
+        db.session.commit()
+    master, two, three = (cast.register(appellant_name=f"{n}号企业") for n in "一二三")
+    cast.accept(master)
+    cast.assign(master)
+    join(cast, two, master)
+    join(cast, three, master)
+    cast.answer(master)
+    cast.review(master)
+    cast.call_back(three)
+    alone = cast.reach("reviewed")
+    turns = (("to_call", "call_back", "reviewed"), ("to_close", "close", "confirmed"))
+    with cast.app.app_context():
+        at = now()
+        for name in ("tang", "chen", "sun", "wu", "lin"):
+            actor = cast.actor(name, at)
+            for view, verb, waits in turns:
+                shown = {r.number for r in some(actor, at, Filters(view=view), 20)}
+                may = {
+                    number
+                    for number in (master, two, three, alone)
+                    if state_now(number) == waits and named(number).may(verb, actor, at)
+                }
+                assert shown == may, (name, view)
+        to_close = some(cast.actor("wu"), at, Filters(view="to_close"), 9)
+        assert [row.number for row in to_close] == [three]
+        for name in ("zhou", "tang", "lin"):
+            actor = cast.actor(name, at)
+            for number in (master, two, three):
+                read = leaf(number, actor, at)
+                assert read is not None and read.facts(at) == named(number).facts(at)
+
+
+def state_now(number: str) -> str:
+    return str(named(number).state)
