@@ -301,9 +301,10 @@ def _no_first_key(actor: Actor) -> Condition:
     master."""
     master = aliased(Appeal)
 
-    def answered(number: Any) -> Condition:
+    def answered(number: Any, *of: Condition) -> Condition:
         return exists(
             select(literal(1)).where(
+                *of,
                 Entry.stream == literal("appeal/") + number,
                 Entry.verb.in_(sorted(FIRST_KEY)),
                 Entry.actor_kind == "person",
@@ -312,8 +313,8 @@ def _no_first_key(actor: Actor) -> Condition:
             )
         )
 
-    its_number = select(master.number).where(master.id == Appeal.handled_with_id).scalar_subquery()
-    return and_(~answered(Appeal.number), ~_and_with(answered(its_number)))
+    its_master = master.id == Appeal.handled_with_id
+    return and_(~answered(Appeal.number), ~_and_with(answered(master.number, its_master)))
 
 
 _DUTIES = {

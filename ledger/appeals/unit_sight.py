@@ -21,7 +21,6 @@ from sqlalchemy import (
     func,
     inspect,
     literal,
-    or_,
     select,
     union_all,
 )
@@ -232,18 +231,21 @@ def rebuild(batch: int = BATCH) -> None:
             db.session.commit()
     with writing():
         given = select(Assignment.id).where(
-            or_(
-                Assignment.appeal_id == UnitSight.appeal_id,
-                Assignment.appeal_id
-                == select(Appeal.master_id)
-                .where(Appeal.id == UnitSight.appeal_id, Appeal.state != "merged")
-                .scalar_subquery(),
-            ),
+            Assignment.appeal_id == UnitSight.appeal_id,
             # Found by its appeal, which has few: a unit may have a hundred thousand of them.
             Assignment.unit_id + 0 == UnitSight.unit_id,
         )
+        shared = (
+            select(Appeal.id)
+            .join(Assignment, Assignment.appeal_id == Appeal.master_id)
+            .where(
+                Appeal.id == UnitSight.appeal_id,
+                Appeal.state != "merged",
+                Assignment.unit_id + 0 == UnitSight.unit_id,
+            )
+        )
         db.session.execute(
-            delete(UnitSight).where(~given.exists()),
+            delete(UnitSight).where(~given.exists(), ~shared.exists()),
             execution_options={"synchronize_session": False},
         )
         db.session.commit()

@@ -9,14 +9,16 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from cast import Cast
+from ledger.appeals import unit_sight
 from ledger.appeals.filters import Filters
 from ledger.appeals.joined_queries import lock_kin
 from ledger.appeals.leaf import leaf
 from ledger.appeals.lines import lines
 from ledger.appeals.models import Appeal
+from ledger.appeals.parts import UnitSight
 from ledger.appeals.queries import facts_of, find, some
 from ledger.appeals.record import Invalid, Refused
 from ledger.db import db, keyring, now, writing
@@ -196,6 +198,24 @@ def test_sent_back_held_and_resumed_with_its_master(cast: Cast) -> None:
 def cast_unit(cast: Cast, name: str) -> Any:
     with cast.app.app_context():
         return cast.unit(name)
+
+
+def test_what_units_see_is_made_anew_as_it_was(cast: Cast) -> None:
+    """ledger reindex: the joined ones stay in sight, and what nobody was given is dropped."""
+    master, two = cast.reach("assigned"), cast.register(appellant_name="二号企业")
+    join(cast, two, master)
+    with cast.app.app_context():
+        with writing():
+            kept = select(UnitSight.unit_id, UnitSight.appeal_id, UnitSight.duty).order_by(
+                UnitSight.appeal_id
+            )
+            before = db.session.execute(kept).all()
+            assert len(before) == 2
+            db.session.execute(update(UnitSight).values(unit_id=cast.units["police"]))
+            db.session.commit()
+        unit_sight.rebuild(batch=1)
+        assert db.session.execute(kept).all() == before
+    sound(cast)
 
 
 def test_leaving_a_master_by_every_door(cast: Cast) -> None:
