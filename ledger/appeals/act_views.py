@@ -188,16 +188,18 @@ def _locked(
         return appeal, {number: appeal} if named else {}
     db.session.expire_all()
     rows = {number: found(number, actor, at)}
+    called = {number: number} if number in named else {}
     for one in further:
         other = acts.another(one, actor, at)
         if other is not None:
-            rows[one] = other
+            rows[other.number] = other
+            called[one] = other.number
     lock_kin_of(rows[number], *(row.id for row in rows.values()))
     locked = {
         row.number: found(row.number, actor, at, lock=True)
         for row in sorted(rows.values(), key=lambda row: row.id)
     }
-    return locked[number], {n: row for n, row in locked.items() if n in named}
+    return locked[number], {name: locked[one] for name, one in called.items()}
 
 
 def is_second_click(

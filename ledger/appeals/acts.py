@@ -53,7 +53,7 @@ from .intake import CORRECTABLE
 from .leaf import Leaf
 from .lifecycle import Facts, Verdict
 from .models import Appeal, Attachment
-from .queries import find
+from .queries import find, numbers_meant
 from .record import Invalid
 from .show_queries import same_appellant_open
 
@@ -393,6 +393,10 @@ def _warn_before_contact(drawing: Drawing) -> Sequence[str]:
     return ("尚未记录联系企业的情况，请先联系企业并登记“联系企业”。",)
 
 
+def _about_review(drawing: Drawing) -> Sequence[str]:
+    return [*outcome_acts.about_remainder(drawing), *join_acts.about_review(drawing)]
+
+
 def _about_answer(drawing: Drawing) -> Sequence[str]:
     return [*sign_acts.about_answer(drawing), *sub_unit_acts.tell_answers(drawing)]
 
@@ -574,9 +578,13 @@ def _names_master(form: Any, _appeal: Appeal) -> Sequence[str]:
 
 
 def another(number: str, actor: Actor, at: datetime) -> Appeal | None:
-    """A further appeal that an act names, if this actor may see it."""
+    """A further appeal that an act names, by its whole number or as it is read aloud, if this
+    actor may see it."""
     sane = number.isascii() and number.isprintable() and len(number) <= 40
-    return find(number, actor, at) if sane else None
+    found = find(number, actor, at) if sane else None
+    if found is None and len(meant := numbers_meant(number, actor, at)) == 1:
+        found = find(meant[0][0], actor, at)
+    return found
 
 
 def _by_reason(verb: str) -> Run:
@@ -907,7 +915,7 @@ _ROWS: tuple[Act, ...] = (
         hint="须等待上级、外省外市或政策的，申请挂账；批准前各项时限照常计算。"),
     Act("review", "审核通过", ("review",), forms.ReviewForm, _review,
         offer=_offer_review, prefill=_prefill_review, depends=_on_review,
-        words=_words_of_review, about=outcome_acts.about_remainder),
+        words=_words_of_review, about=_about_review),
     Act("review_and_call_back", "审核通过并回访", ("review", "call_back"),
         forms.ReviewAndCallBackForm, _review_and_call_back, offer=_offer_review,
         prefill=_prefill_review, depends=_on_review, words=_words_of_review,

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from ..people.actor import Actor
+from ..people.directory import directory
 from ..people.models import Unit
 from . import lifecycle
 from .behalf import Behalf
@@ -106,7 +107,7 @@ def _record(appeal: Appeal, settled: Settled, done: list[str], *, by: Actor, at:
     assert lead is not None, "it was just handed off"
     verdict = lifecycle.may("contact", appeal.facts(at, by), by, lead.id, on_behalf=True)
     if not verdict:
-        if not lead.held(appeal.round).offline:
+        if not directory().units[lead.unit_id].offline:
             return f"{lead.unit.label}的办理方式为线上，联系和反馈由该单位自行登记。"
         return f"{lead.unit.label}为线下办理，联系和反馈由牵头办公室代录。"
     how: dict[str, Any] = {

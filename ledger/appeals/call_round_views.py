@@ -39,7 +39,7 @@ class CallRowForm(CallBackForm):
     contacted = YesNo("承办单位是否联系")
     solved = Radio("是否解决", SOLVED)
     satisfaction = Radio("是否满意", SATISFACTION)
-    words = LongText("诉求人意见", LONG, rows=2, help="不满意的必须写明；未接通的写明情况")
+    words = LongText("诉求人意见", LONG, rows=1, help="不满意的必须写明；未接通的写明情况")
 
     @property
     def is_filled(self) -> bool:
@@ -182,9 +182,11 @@ def _page(
     number: str, found: Family, rows: list[Call], *, said: str = "", status: int = 200
 ) -> ResponseReturnValue:
     actor = current_actor()
+    master = read(number, actor, now())
     page = render_template(
         "appeals/calls.html",
-        master=read(number, actor, now()),
+        master=master,
+        reply=master.public_reply,
         rows=rows,
         said=said,
         wrong=[one for one in rows if rounds.is_wrong(one)],

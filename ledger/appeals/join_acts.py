@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .joined_queries import masters_open
@@ -30,6 +31,18 @@ def offer_masters(form: Any, drawing: Drawing) -> None:
 def prefill_reply(form: Any, drawing: Drawing) -> None:
     appeal = drawing.appeal
     form.public_reply.data = appeal.public_reply or appeal.master_reply
+
+
+def about_review(drawing: Drawing) -> Sequence[str]:
+    """What goes along with the master."""
+    appeal = drawing.appeal
+    named = appeal.joined_named
+    if not named:
+        return ()
+    return (
+        f"并入本件的{named}随本件一并办理，转入待回访时采用本件的答复；"
+        "与某户情况不完全相符的，可在“逐户答复”中改写。",
+    )
 
 
 def join(do: Doing) -> None:

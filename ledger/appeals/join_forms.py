@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..web import Choice, LongText, Text
 from .act_forms import LONG, ActForm
 
-NUMBER_HELP = "如 360734-2026-000123"
+NUMBER_HELP = "如 寻2026-0123"
 
 
 class JoinForm(ActForm):

@@ -3,17 +3,18 @@ where a column of the row says that there is one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, literal, or_, select
+from sqlalchemy import Connection, func, literal, or_, select
+from sqlalchemy.orm import aliased
 
 from ..config import SHANGHAI
 from ..db import db, is_sqlite
 from ..people.actor import Actor
 from ..trail.models import Entry
-from .lifecycle import FIRST_KEY
+from .lifecycle import FIRST_KEY, MERGED
 
 if TYPE_CHECKING:
     from .record import AppealRecord
@@ -22,6 +23,9 @@ NAMED = 5
 """So many are named in a sentence; of more it says how many."""
 
 MOST_OFFERED = 20
+
+FOLLOWED = ("lead_unit_id", "due_at", "warn_at", "due_spec", "due_stage")
+"""What a joined appeal has of its master."""
 
 ANSWERED = ("answered", "reviewed", "confirmed", "closed")
 
@@ -87,6 +91,43 @@ def masters_open(office_id: int, actor: Actor, at: datetime) -> Sequence[Any]:
         .order_by(Appeal.id.desc())
         .limit(MOST_OFFERED)
     ).all()
+
+
+def wrong(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Numbers of masters that count what is joined to them otherwise than it says itself, and of
+    joined appeals that have another lead or due time than their master."""
+    from .models import Appeal
+
+    master = aliased(Appeal)
+    of = (
+        select(Appeal.master_id.label("id"), func.count().label("count"))
+        .where(Appeal.master_id.is_not(None), Appeal.state != MERGED)
+        .group_by(Appeal.master_id)
+        .subquery()
+    )
+    counted = func.coalesce(of.c.count, 0)
+    miscounted = (
+        select(Appeal.number)
+        .outerjoin(of, of.c.id == Appeal.id)
+        .where(Appeal.joined_count != counted)
+    )
+    for number in connection.scalars(miscounted.order_by(Appeal.id)):
+        yield number, "并入本件的诉求数与各件的记录不一致"
+    lagging = (
+        select(Appeal.number)
+        .join(master, master.id == Appeal.master_id)
+        .where(
+            Appeal.state == "joined",
+            or_(
+                *(
+                    getattr(Appeal, name).is_distinct_from(getattr(master, name))
+                    for name in FOLLOWED
+                )
+            ),
+        )
+    )
+    for number in connection.scalars(lagging.order_by(Appeal.id)):
+        yield number, "并案办理的主办单位或时限与主件不一致"
 
 
 def lock_kin(*appeal_ids: int | None, joined_to: Iterable[int] = ()) -> None:

@@ -271,6 +271,7 @@ def _logged_along(master: Leaf, actor: Actor, at: datetime) -> Sequence[Row[Any]
             Appeal.office_id == master.office_id,
             Appeal.registered_at == master.registered_at,
             Appeal.state.in_(JOINABLE),
+            Appeal.handled_with_id.is_(None),  # nor anything that is reworked alone
             Appeal.id != master.id,
         )
         .order_by(Appeal.id)

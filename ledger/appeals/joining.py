@@ -16,9 +16,11 @@ from sqlalchemy.orm import selectinload
 
 from ..db import db
 from ..people.actor import Actor, system
+from ..people.directory import directory
 from ..trail.act import Act
 from ..trail.canonical import Plain
 from . import joined_queries
+from .joined_queries import FOLLOWED
 from .opening import Opening
 from .parts import Assignment
 from .record import Invalid
@@ -33,9 +35,6 @@ PAST_REVIEW = ("reviewed", "confirmed")
 
 MOST_JOINED = 200
 """So many may be handled with one master: every step of it is an entry on each of them."""
-
-_FOLLOWED = ("lead_unit_id", "due_at", "warn_at", "due_spec", "due_stage")
-"""What a joined appeal has of its master."""
 
 
 class Joining(Opening):
@@ -109,6 +108,9 @@ class Joining(Opening):
             raise Invalid("master", f"{master.label}已并入其他诉求办理，请并入它的主件")
         if master.office_id != self.office_id:
             raise Invalid("master", "只能并入本办公室的诉求")
+        if self.handled_with_id not in (None, self.master_id, master.id):
+            # 回避 goes on by that one's answer, and by no other's beside it.
+            raise Invalid("master", "本件已随另一主件答复过，须单独办理，或并入原主件")
         if master.joined_count >= MOST_JOINED:
             raise Invalid("master", f"一个主件最多并入{MOST_JOINED}件")
 
@@ -171,7 +173,7 @@ class Joining(Opening):
         lags = kind.state == "joined"
         if self.state not in PAST_REVIEW:
             lags &= or_(
-                *(getattr(kind, name).is_distinct_from(getattr(self, name)) for name in _FOLLOWED)
+                *(getattr(kind, name).is_distinct_from(getattr(self, name)) for name in FOLLOWED)
             )
         if act.verb == "send_back":
             lags |= kind.state == "reviewed"
@@ -200,6 +202,7 @@ class Joining(Opening):
         with self.act("follow", by=system(), at=step.at) as act:
             self._say_step(act, master, step)
             self.lead_unit_id = master.lead_unit_id
+            self.category_id = self.category_id or master.category_id
             if master.state in PAST_REVIEW:
                 self._pass_with(master, step.at)
             elif self.due_at != master.due_at:
@@ -227,8 +230,8 @@ class Joining(Opening):
         act.data["master"] = master.label
         act.data["step"] = step.verb
         act.data["by"] = step.by.name
-        if master.lead_unit is not None and self.lead_unit_id != master.lead_unit_id:
-            act.data["unit"] = master.lead_unit.name
+        if master.lead_unit_id is not None and self.lead_unit_id != master.lead_unit_id:
+            act.data["unit"] = directory().units[master.lead_unit_id].name
 
     # -- alone again -----------------------------------------------------------------------
 
@@ -238,7 +241,7 @@ class Joining(Opening):
         self._left = (db.session().info["act"], self._master())
         self.master_id = None
         self.lead_unit_id = None
-        if self.answered_at is None:
+        if not self.outcome:  # it bears no answer of that master's
             self.handled_with_id = None
 
     def _rework(self, by: Actor, at: datetime, words: str) -> Assignment | None:
@@ -293,7 +296,7 @@ class Joining(Opening):
         if self.state != "joined":
             return {}
         master = self._master()
-        return {name: getattr(master, name) for name in _FOLLOWED if name != "lead_unit_id"}
+        return {name: getattr(master, name) for name in FOLLOWED if name != "lead_unit_id"}
 
     def _shared(self) -> list[Assignment]:
         found = select(Assignment).where(Assignment.appeal_id == self.handled_with_id)

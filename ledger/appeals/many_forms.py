@@ -44,7 +44,7 @@ class ManyForm(Form):
     place = Text("地点", 200)
     stranded = Tick("有车辆滞留（按特急办理）")
     master_id = Choice("主件", blank=None, default=FIRST)
-    master = Text("主件编号", 40, help="并入不在上列的在办诉求时填写，如 360734-2026-000123")
+    master = Text("主件编号", 40, help="并入不在上列的在办诉求时填写，如 寻2026-0123")
 
     lines: list[FirmLine]
 

@@ -26,6 +26,7 @@ from ..people.directory import UnitRow
 from ..people.models import Unit
 from ..web import Conflict, Refused, see_other
 from . import lifecycle, record
+from .acts import another
 from .firm_lines import FirmLine, LineProblem
 from .joined_queries import masters_open
 from .many_forms import ManyForm
@@ -180,8 +181,8 @@ def _log(
 
 
 def _master(number: str, actor: Actor, at: datetime) -> Appeal:
-    sane = number.isascii() and number.isprintable()
-    found = find(number, actor, at, lock=True) if sane else None
+    meant = another(number, actor, at)
+    found = None if meant is None else find(meant.number, actor, at, lock=True)
     if found is None:
         raise record.Invalid("master", "没有这个编号的诉求，或您无权查看，请核对编号")
     return found

@@ -217,6 +217,10 @@ class Standing(Generic[A, D]):
         raise NotImplementedError
 
     @property
+    def joined_named(self) -> str:
+        return self._joined_named() if self.joined_count else ""
+
+    @property
     def master_reply(self) -> str:
         """What the master's appellant is told; '' where it is handled alone."""
         return self._master_reply() if self.is_joined else ""
@@ -271,7 +275,7 @@ class Standing(Generic[A, D]):
         if by is None or "liaison" in by.roles:
             persons.update(self._liaisons(at.astimezone(SHANGHAI).date()))
         orders = self.external_orders if by is None or by.kind != "person" else ()
-        joined = self._joined_named() if self.joined_count else ""
+        joined = self.joined_named
         return Facts(
             state=self.state,
             office_id=self.office_id,
@@ -343,7 +347,7 @@ class Standing(Generic[A, D]):
                 for given in self.assignments
             ),
             *((given.id, given.state, given.release_reason) for given in self.shared),
-            self._joined_named() if self.joined_count else "",
+            self.joined_named,
             self.is_joined and self._master_answered(),
             *sorted(self._liaisons(day)),
         )

@@ -335,7 +335,7 @@ def _may_close(actor: Actor, at: datetime) -> Condition:
         _any(ways),
     ]
     if config().strict_home_unit:
-        found.append(~_assigned_to(_ids(actor.home_unit_path)))
+        found.append(_not_assigned_to(_ids(actor.home_unit_path)))
     return and_(*found)
 
 
@@ -384,9 +384,9 @@ def _ids(path: str) -> list[int]:
     return [int(part) for part in path.split("/") if part]
 
 
-def _assigned_to(unit_ids: list[int]) -> Condition:
-    """Holds or held by one of these units, otherwise than by an upheld return; of a joined appeal
-    also its master."""
+def _not_assigned_to(unit_ids: list[int]) -> Condition:
+    """Neither holds nor held by one of these units, otherwise than by an upheld return; of a
+    joined appeal nor its master."""
     given = aliased(Assignment)
 
     def at(appeal_id: Any) -> Condition:
@@ -398,12 +398,17 @@ def _assigned_to(unit_ids: list[int]) -> Condition:
             )
         )
 
-    return or_(at(Appeal.id), and_(Appeal.handled_with_id.is_not(None), at(Appeal.handled_with_id)))
+    return and_(~at(Appeal.id), ~_and_with(at(Appeal.handled_with_id)))
+
+
+def _and_with(asked: Condition) -> Condition:
+    """Asked of those few alone that are or were handled with another."""
+    return and_(Appeal.handled_with_id.is_not(None), asked)
 
 
 def _not_barred(seat: Seat) -> Condition:
     """回避 (b): a post in a handling unit, or in a unit below one."""
-    return ~_assigned_to(_ids(seat.unit_path))
+    return _not_assigned_to(_ids(seat.unit_path))
 
 
 def _no_first_key(actor: Actor) -> Condition:
@@ -411,9 +416,10 @@ def _no_first_key(actor: Actor) -> Condition:
     master."""
     master = aliased(Appeal)
 
-    def answered(number: Any) -> Condition:
+    def answered(number: Any, *of: Condition) -> Condition:
         return exists(
             select(literal(1)).where(
+                *of,
                 Entry.stream == literal("appeal/") + number,
                 Entry.verb.in_(sorted(FIRST_KEY)),
                 Entry.actor_kind == "person",
@@ -422,11 +428,8 @@ def _no_first_key(actor: Actor) -> Condition:
             )
         )
 
-    its_number = select(master.number).where(master.id == Appeal.handled_with_id).scalar_subquery()
-    return ~or_(
-        answered(Appeal.number),
-        and_(Appeal.handled_with_id.is_not(None), answered(its_number)),
-    )
+    its_master = master.id == Appeal.handled_with_id
+    return and_(~answered(Appeal.number), ~_and_with(answered(master.number, its_master)))
 
 
 _DUTIES = {

@@ -175,12 +175,20 @@ def put_joined(master: AppealRecord) -> None:
         Copy.unit_id + 0 == sight.unit_id,
         Copy.ended_at.is_(None),
     )
+    named = select(InstructionUnit.id).where(
+        InstructionUnit.appeal_id == sight.appeal_id,
+        InstructionUnit.unit_id + 0 == sight.unit_id,
+    )
     connection.execute(
         delete(UnitSight).where(
-            sight.appeal_id.in_(mine), sight.unit_id.not_in(units), ~own.exists(), ~copied.exists()
+            sight.appeal_id.in_(mine),
+            sight.unit_id.not_in(units),
+            ~own.exists(),
+            ~copied.exists(),
+            ~named.exists(),
         )
     )
-    connection.execute(_over(_shared().where(Appeal.master_id == master.id)))
+    connection.execute(_over(_shared(Appeal.master_id == master.id)))
 
 
 def _duty(given: Assignment) -> int:
@@ -235,6 +243,7 @@ def _named(*which: ColumnElement[bool]) -> Select[Any]:
             *(getattr(Appeal, name) for name in _COPIED),
             literal(0).label("duty"),
             cast(null(), UnitSight.owes_report_at.type).label("owes_report_at"),
+            cast(null(), UnitSight.own_warn_at.type).label("own_warn_at"),
         )
         .join(Appeal, Appeal.id == InstructionUnit.appeal_id)
         .where(~handed.exists(), *which)
@@ -315,6 +324,7 @@ def _shared(*which: ColumnElement[bool]) -> Select[Any]:
             *(getattr(Appeal, name) for name in _COPIED),
             literal(0).label("duty"),
             cast(null(), UnitSight.owes_report_at.type).label("owes_report_at"),
+            cast(null(), UnitSight.own_warn_at.type).label("own_warn_at"),
         )
         .join(Appeal, Appeal.master_id == Assignment.appeal_id)
         .where(
@@ -354,13 +364,7 @@ def rebuild(batch: int = BATCH) -> None:
             db.session.commit()
     with writing():
         given = select(Assignment.id).where(
-            or_(
-                Assignment.appeal_id == UnitSight.appeal_id,
-                Assignment.appeal_id
-                == select(Appeal.master_id)
-                .where(Appeal.id == UnitSight.appeal_id, Appeal.state != "merged")
-                .scalar_subquery(),
-            ),
+            Assignment.appeal_id == UnitSight.appeal_id,
             # Found by its appeal, which has few: a unit may have a hundred thousand of them.
             Assignment.unit_id + 0 == UnitSight.unit_id,
         )
@@ -373,8 +377,19 @@ def rebuild(batch: int = BATCH) -> None:
             InstructionUnit.appeal_id == UnitSight.appeal_id,
             InstructionUnit.unit_id + 0 == UnitSight.unit_id,
         )
+        shared = (
+            select(Appeal.id)
+            .join(Assignment, Assignment.appeal_id == Appeal.master_id)
+            .where(
+                Appeal.id == UnitSight.appeal_id,
+                Appeal.state != "merged",
+                Assignment.unit_id + 0 == UnitSight.unit_id,
+            )
+        )
         db.session.execute(
-            delete(UnitSight).where(~given.exists(), ~copied.exists(), ~named.exists()),
+            delete(UnitSight).where(
+                ~given.exists(), ~shared.exists(), ~copied.exists(), ~named.exists()
+            ),
             execution_options={"synchronize_session": False},
         )
         db.session.commit()

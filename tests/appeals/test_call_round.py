@@ -65,7 +65,8 @@ def test_each_firm_is_answered_and_called_back(cast: Cast) -> None:
             **row(cast, four, public_reply=reply),
         },
     )
-    assert short.status_code == 422 and "“收悉”不是答复" in short.text and "收悉</textarea>" in short.text
+    assert short.status_code == 422
+    assert "“收悉”不是答复" in short.text and "收悉</textarea>" in short.text
     assert column(cast, two, "public_reply") == own
     assert column(cast, four, "public_reply") == ""
     cast.review(master)

@@ -103,23 +103,39 @@ def laid(cast: Cast) -> dict[str, Any]:
         appeal.copy(Readers([cast.unit("bureau")], [leader]), by=cast.actor("yuan"), at=at)
 
     cast.do(made["other_copied_secret"], copy)
+    made["joined_secret"] = register(
+        "tang", of_firm=True, confidential=True, appellant_name=SECRET_NAME
+    )
+    cast.do(
+        made["joined_secret"],
+        lambda a, at: a.join(
+            db.session.scalars(select(Appeal).where(Appeal.number == made["to_bureau"])).one(),
+            "同一事项",
+            by=cast.actor("zhou"),
+            at=at,
+        ),
+    )
     cast.accept(made["other_handled"], by="yuan")
     cast.assign(made["other_handled"], "other_bureau", by="yuan")
     return made
 
 
-HERE = {"plain", "of_firm", "secret", "by_liaison", "to_bureau", "to_police_secret"}
+HERE = {"plain", "of_firm", "secret", "by_liaison", "to_bureau", "to_police_secret"} | {
+    "joined_secret"
+}
 COPIED = {"other_copied_secret"}
 """To this county's bureau, and to a leader of this county in person."""
 THERE = {"other", "other_handled", *COPIED}
-OF_FIRM = {"of_firm", "secret", "to_bureau", "to_police_secret", "other_handled"}
+OF_FIRM = {"of_firm", "secret", "to_bureau", "to_police_secret", "other_handled"} | {
+    "joined_secret"
+}
 
 SEES: dict[str, set[str]] = {
     **dict.fromkeys(("tang", "zhou", "wu", "zhao", "du"), HERE),
     "ma": HERE | COPIED,
     "lin": OF_FIRM | {"by_liaison"},
-    "chen": {"to_bureau"} | COPIED,
-    "qian": {"to_bureau"} | COPIED,
+    "chen": {"to_bureau", "joined_secret"} | COPIED,  # joined to what the bureau handles
+    "qian": {"to_bureau", "joined_secret"} | COPIED,
     "sun": set(),
     "he": {"to_police_secret"},
     "yuan": THERE,
@@ -129,8 +145,8 @@ SEES: dict[str, set[str]] = {
 }
 BLIND_TO_NAME = {
     "he": {"to_police_secret"},
-    "chen": COPIED,
-    "qian": COPIED,
+    "chen": {"joined_secret"} | COPIED,
+    "qian": {"joined_secret"} | COPIED,
     "ma": COPIED,
 }
 """Who sees an appeal without being told whose it is."""
@@ -204,8 +220,12 @@ def test_item_history_and_attachment_follow_the_list(cast: Cast, laid: dict[str,
         for key in HERE | THERE:
             page = client.get(f"/appeals/{laid[key]}")
             assert page.status_code == (200 if key in keys else 404), (name, key)
-            told = key in keys - BLIND_TO_NAME.get(name, set())
-            assert (SECRET_NAME in page.text) == (told and "secret" in key), (name, key)
+            told = keys - BLIND_TO_NAME.get(name, set())
+            # A master's page names what is joined to it.
+            names = "joined_secret" if key == "to_bureau" else key
+            assert (SECRET_NAME in page.text) == (
+                key in keys and names in told and "secret" in names
+            ), (name, key)
             # The history stands on the same page, under the same predicate.
             assert ("登记" in page.text.split("<main")[1]) >= (key in keys), (name, key)
         for key, file in files.items():
@@ -304,7 +324,8 @@ def test_an_office_handles_what_a_neighbour_hands_it(cast: Cast, laid: dict[str,
 def test_who_answered_still_sees_it(cast: Cast, laid: dict[str, Any]) -> None:
     cast.answer(laid["to_bureau"])
     cast.review(laid["to_bureau"])
-    expected = numbers(laid, {"to_bureau"} | COPIED)
+    # And what was joined to it, which has gone on to its own call-back.
+    expected = numbers(laid, {"to_bureau", "joined_secret"} | COPIED)
     assert shown(cast.client("chen").get("/appeals/").text) == expected
 
 

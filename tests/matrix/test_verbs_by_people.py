@@ -29,7 +29,8 @@ from ledger.deadlines.queries import load_calendar
 from ledger.files.models import Attachment
 from ledger.people.actor import Actor, system
 from ledger.people.models import Unit
-from ledger.supervision.models import Paper, Urge, Wording
+from ledger.supervision.models import Paper as OrderPaper
+from ledger.supervision.models import Urge, Wording
 from ledger.trail.models import Entry
 
 Doing = Callable[[Appeal, Actor, datetime], Any]
@@ -134,7 +135,7 @@ def doings(cast: Cast, masters: list[str]) -> dict[str, Doing]:
     def order(appeal: Appeal, by: Actor, at: datetime) -> None:
         until = at + timedelta(days=2)
         said = Wording(appeal.office_id, "至今未办结。", "请抓紧办理。", until, "专班办公室")
-        Paper.issue(appeal, "order", said, by=by, at=at)
+        OrderPaper.issue(appeal, "order", said, by=by, at=at)
 
     return {
         "pass_on": pass_on,
