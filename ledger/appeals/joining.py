@@ -85,16 +85,17 @@ class Joining(Opening):
             self.accepted_at = self.accepted_at or at
             self.category_id = self.category_id or master.category_id
             self.lead_unit_id = master.lead_unit_id
-            self._forget_answer()
+            self._disown_answer()
             if master.state in PAST_REVIEW:
                 self._pass_with(master, at)
             else:
                 self.state = "joined"
 
-    def _forget_answer(self) -> None:
+    def _disown_answer(self) -> None:
         """It waits for its master's; an earlier one stands in the ink."""
         self._forget_call()
-        self.told_at = None
+        self._forget_answer()
+        self.particulars = ""
         self.outcome = ""
         self.account = ""
         self.public_reply = ""
@@ -223,7 +224,7 @@ class Joining(Opening):
             self._say_step(act, master, step)
             self.state = "joined"
             self.lead_unit_id = master.lead_unit_id
-            self._forget_answer()
+            self._disown_answer()
             self.lapse_clocks(step.at)
 
     def _say_step(self, act: Act, master: Self, step: Act) -> None:

@@ -387,6 +387,8 @@ class Standing(Generic[A, D]):
         """Why this assignment can be returned, extended or passed on no more; '' where it can."""
         if verb == "pass_on" and given.is_open and not sub_units(given.unit_id, self.office_id):
             return "本单位没有可以转办的下级单位。"
+        if verb == "ask_hold" and given.part == "child":
+            return "转办件需要挂账的，请报告转办单位，由其申请。"
         if self.state != "assigned" or given.state not in ("offered", "taken"):
             return ""
         if verb == "ask_return":

@@ -14,6 +14,7 @@ To = Literal[
     "given",  # units that were handed it by this entry
     "let_go",  # units whose assignment ended by it
     "assignment",  # the unit whose assignment it is about
+    "above",  # the unit that passed it on
     "lead",  # the lead
     "units",  # every unit that has it in hand
     "addressees",  # units that an instruction of this entry was put to
@@ -26,7 +27,9 @@ To = Literal[
     "registrar",  # who registered it, and the liaisons who know it
 ]
 
-UNITS: frozenset[To] = frozenset({"given", "let_go", "assignment", "lead", "units", "addressees"})
+UNITS: frozenset[To] = frozenset(
+    {"given", "let_go", "assignment", "above", "lead", "units", "addressees"}
+)
 """Those that are units: told in all their handlers and leads, and at the unit's own address."""
 
 
@@ -49,6 +52,7 @@ EVENTS: dict[str, Event] = {
     "received": Event("逾期未签收，视为签收"),
     "answered": Event("承办单位已办结反馈，待审核"),
     "assist_answered": Event("协办单位已反馈"),
+    "child_answered": Event("下级单位已反馈"),
     "asked": Event("承办单位有申请，待裁定"),
     "by_manager": Event("有延期申请，待领导审批"),
     "ruled": Event("申请已有裁定意见"),
@@ -105,19 +109,32 @@ RULES: tuple[Rule, ...] = (
     Rule("recall", "let_go", ("let_go",)),
     Rule("release_assist", "let_go", ("let_go",)),
     Rule("waive", "let_go", ("let_go",)),
+    Rule("waive_child", "let_go", ("let_go",)),
+    Rule("release_child", "let_go", ("let_go",)),
     Rule("receive", "received", ("assignment", "office")),
     Rule("answer", "answered", ("office",), state="answered"),
     Rule("answer", "assist_answered", ("lead", "office"), part="assist"),
+    Rule("answer", "child_answered", ("above",), part="child"),
     Rule("sign_off", "answered", ("office",), state="answered"),
-    Rule("ask_return", "asked", ("office",)),
+    Rule("sign_off", "assist_answered", ("lead", "office"), part="assist"),
+    Rule("sign_off", "child_answered", ("above",), part="child"),
+    Rule("ask_return", "asked", ("above",), part="child"),
+    Rule("ask_return", "asked", ("office",), part="assist"),
+    Rule("ask_return", "asked", ("office",), part="lead"),
+    Rule("ask_extension", "asked", ("above",), part="child"),
     Rule("ask_extension", "by_manager", ("managers",), by_manager=True),
-    Rule("ask_extension", "asked", ("office",)),
+    Rule("ask_extension", "asked", ("office",), part="assist"),
+    Rule("ask_extension", "asked", ("office",), part="lead"),
     Rule("ask_hold", "asked", ("office",)),
     Rule("rule_return", "given", ("given",)),
     Rule("rule_return", "ruled", ("assignment",)),
     Rule("rule_extension", "ruled", ("assignment",)),
+    Rule("rule_hold", "ruled", ("assignment",)),
+    Rule("rule_child_return", "ruled", ("assignment",)),
+    Rule("rule_child_extension", "ruled", ("assignment",)),
     Rule("send_back", "sent_back", ("lead",)),
     Rule("send_back_assist", "sent_back", ("assignment",)),
+    Rule("send_back_child", "sent_back", ("assignment",)),
     Rule("review", "reviewed", ("callers",), state="reviewed"),
     Rule("review", "confirmed", ("closers",), state="confirmed"),
     Rule("review", "held", ("lead",), state="held"),
@@ -176,12 +193,16 @@ CLOCKS: dict[str, tuple[To, ...]] = {
     "answer": ("assignment",),
     "rework": ("assignment",),
     "assist": ("assignment",),
+    "child": ("assignment",),
     "review": ("office",),
     "call_back": ("callers",),
     "close": ("closers",),
     "hold_review": ("office",),
     "rule_return": ("office",),
     "rule_extension": ("office",),
+    "rule_hold": ("office",),
+    "rule_child_return": ("above",),
+    "rule_child_extension": ("above",),
 }
 """Whom a clock reminds, by its stage."""
 

@@ -133,6 +133,10 @@ def _units(to: To, entry: Entry, appeal: Appeal, body: Mapping[str, Any]) -> lis
             return [units[key] for key in gone if key in units]
         case "assignment":
             return [units[key] for key in (str(entry.assignment_id),) if key in units]
+        case "above":
+            parents = {str(one.id): str(one.parent_id) for one in appeal.assignments}
+            parent = parents.get(str(entry.assignment_id), "")
+            return [units[parent]] if parent in units else []
         case "lead":
             return [] if appeal.lead_unit_id is None else [appeal.lead_unit_id]
         case "addressees":

@@ -26,7 +26,8 @@ def known(case: Case, *, offline: bool = True) -> Facts:
     """The case's own assignment is of a unit that works offline; the lead elsewhere is not."""
     found = facts(case)
     held = tuple(replace(h, offline=offline and h.id == 5) for h in found.assignments)
-    return replace(found, assignments=held)
+    shared = tuple(replace(h, offline=offline) for h in found.shared)
+    return replace(found, assignments=held, shared=shared)
 
 
 def expected(verb: str, case: Case, who: Who) -> int:
@@ -38,6 +39,8 @@ def expected(verb: str, case: Case, who: Who) -> int:
         return 403
     if case.held in ("", "released", "upheld"):
         return 403
+    if case.shared and case.state != "joined":
+        return 403  # the master's own, to whoever is handled with it no longer
     states, held = DESIGN[verb]
     if case.state not in states or case.held not in held:
         return 409

@@ -1,6 +1,6 @@
 """What a joined appeal is handled with, and the few that are joined or have others joined to them.
 
-Revision ID: 0010
+Revision ID: 0009
 Revises: 0008
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
+revision = "0009"
 down_revision = "0008"
 branch_labels = None
 depends_on = None
