@@ -198,7 +198,8 @@ def test_who_answers_gives_up_his_return_and_keeps_his_extension(cast: Cast) -> 
     ruled = {"granted": "refused", "ruling": "请继续办理"}
     assert post(cast, "zhou", number, "rule-return", **ruled).status_code == 409
     # Taken back from a unit that has not signed, its words stay where they were.
-    assert post(cast, "zhou", number, "recall", reason="改派", reason_code="wrong_unit").status_code == 303
+    back = {"reason": "改派", "reason_code": "wrong_unit"}
+    assert post(cast, "zhou", number, "recall", **back).status_code == 303
     assert look(cast, number, lambda a: a.asked) is None
     assert DRAFT["account"] in page(cast, "zhou", number)
     assert DRAFT["account"] not in page(cast, "lin", number)
