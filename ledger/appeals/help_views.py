@@ -52,11 +52,19 @@ class Help:
     every: tuple[Sentence, ...]
 
 
+ABOVE = frozenset({"urge", "order"})
+"""What is done in a room above this one: supervision."""
+
+
 @cache
 def offered() -> tuple[Verb, ...]:
     """The verbs that can be done: what no page and no command does yet is not promised."""
     on_pages = {verb for act in ACTS.values() for verb in act.verbs}
-    return tuple(v for v in VERBS if v.code in on_pages or callable(getattr(Appeal, v.code, None)))
+    return tuple(
+        v
+        for v in VERBS
+        if v.code in on_pages or v.code in ABOVE or callable(getattr(Appeal, v.code, None))
+    )
 
 
 def _help(version: InForce) -> Help:

@@ -77,6 +77,7 @@ class Instructing(Opening):
                 entry_seq=(self.version or 0) + 1,
             )
             self.instructed = True
+            self.end_coordination()  # it was put before the leaders, and here is their word
             self.instructions.append(instruction)
             self.instruction_units.extend(
                 InstructionUnit(instruction=instruction, unit_id=unit.id) for unit in units

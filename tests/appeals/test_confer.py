@@ -98,6 +98,17 @@ def test_what_a_unit_cannot_solve_tops_the_managers_page_until_dealt_with(cast: 
     assert done.status_code == 200 and "已登记会商" in done.text
     assert "coordination" not in blocks(cast, "ma", now())
     sound(cast, number, other)
+    # And by the leader's own word.
+    word = cast.register()
+    asked = cast.client("zhou").post(f"/appeals/{word}/ask-coordination", data=typed)
+    assert asked.status_code == 303
+    assert blocks(cast, "ma", now())["coordination"] == [word]
+    with cast.app.app_context(), writing() as at:
+        appeal = db.session.scalars(select(Appeal).where(Appeal.number == word)).one()
+        appeal.instruct("请交通局牵头", [cast.unit("bureau")], by=cast.actor("ma"), at=at)
+        db.session.commit()
+        assert check_appeal(db.engine, word) == []
+    assert "coordination" not in blocks(cast, "ma", now())
 
 
 def test_one_conference_on_several_matters_and_its_points_done(cast: Cast) -> None:
