@@ -10,10 +10,12 @@ import uuid
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
+from werkzeug.routing import Rule
 
 from cast import lay_cast
 from ledger import create_app
@@ -62,7 +64,8 @@ def postgres() -> str:
     url = str(server.get_uri())
     with psycopg.connect(url, autocommit=True) as connection:
         # A test machine's power does not fail: copying a database a test is what costs here.
-        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+        # Nor does anything live long enough to be vacuumed, or to be worth compiling for.
+        for setting in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum", "jit"):
             connection.execute(f"ALTER SYSTEM SET {setting} = off")
         connection.execute("SELECT pg_reload_conf()")
     return url
@@ -89,6 +92,26 @@ def drop_postgres_database(url: str) -> None:
     name = url.partition("?")[0].rsplit("/", 1)[1]
     with psycopg.connect(postgres(), autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def keep_addresses() -> None:
+    """Compile the address of each route once a process: each test has an application of its own,
+    most of whose making is a hundred addresses compiled twice."""
+    compiled: Any = getattr(Rule, "_compile_builder", None)
+    if compiled is None:  # another version of the library
+        return
+    kept: dict[Any, Any] = {}
+
+    def keep(rule: Any, append_unknown: bool = True) -> Any:
+        key = (rule.rule, tuple(rule._trace), str(rule.defaults), append_unknown)
+        if key not in kept:
+            kept[key] = compiled(rule, append_unknown)
+        return kept[key]
+
+    setattr(Rule, "_compile_builder", keep)  # noqa: B010  # not ours to declare
+
+
+keep_addresses()
 
 
 @dataclass(frozen=True)
