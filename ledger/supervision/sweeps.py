@@ -357,8 +357,8 @@ _PUT = text(
 
 
 def _remind_of_replies(at: datetime, done: Swept) -> None:
-    """Once a working day for what a unit has not replied to in time; and what nobody has to reply to any
-    more, as its appeal has ended, leaves the lists."""
+    """Once a working day for what a unit has not replied to in time; and what nobody has to reply
+    to any more, as its appeal has ended, leaves the lists."""
     after = 0
     while found := _owed(at, after):
         after = found[-1].id
