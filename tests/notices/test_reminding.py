@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, update
 
 from cast import Cast
-from ledger.appeals.models import Appeal
+from ledger.appeals.models import Appeal, Deadline
 from ledger.config import SHANGHAI
 from ledger.db import db, writing
 from ledger.notices.models import Notice, NoticeAddress, NoticeDelivery
@@ -112,6 +112,13 @@ def test_what_is_joined_is_told_at_its_master_and_a_ruling_to_whom_it_is_up(cast
         rows = {row.number: row for row in db.session.scalars(select(Appeal))}
         db.session.execute(
             update(Appeal).where(Appeal.number == joined).values(master_id=rows[master].id),
+            execution_options={EXPLICIT: True},
+        )
+        # The joined one's clock alone is left, and still it is told at the master.
+        db.session.execute(
+            update(Deadline)
+            .where(Deadline.appeal_id == rows[master].id)
+            .values(ended_at=Deadline.started_at),
             execution_options={EXPLICIT: True},
         )
         db.session.commit()
