@@ -29,6 +29,7 @@ from ledger import create_app
 from ledger.appeals import unit_sight
 from ledger.appeals.models import Appeal, Deadline
 from ledger.db import db, now
+from ledger.deadlines.calendar import local_day, start_of
 from ledger.deadlines.queries import load_calendar
 from ledger.supervision import sweeps
 from ledger.supervision.rules import next_morning
@@ -125,7 +126,7 @@ def measure(place: ground.Ground) -> Round:
 def _measure(place: ground.Ground) -> Round:
     app = create_app(place.settings())
     with app.app_context():
-        at = now()
+        at = _on_a_working_day()
         opened = db.session.scalar(select(func.count(Appeal.id)).where(Appeal.is_open.is_(True)))
         late = select(func.count(func.distinct(Deadline.appeal_id))).where(
             Deadline.ended_at.is_(None), Deadline.look_at <= at
@@ -147,11 +148,17 @@ def _measure(place: ground.Ground) -> Round:
     return Round(seconds, idle, vars(swept), grown, opened or 0, appeals)
 
 
+def _on_a_working_day() -> datetime:
+    """Now, or on a day off the morning after: on days off hardly anybody is reminded."""
+    at, calendar = now(), load_calendar()
+    return at if calendar.is_working(local_day(at)) else next_morning(at, calendar)
+
+
 def _check_next(at: datetime) -> None:
-    """Nothing that was due was left out, or is due again before its morning."""
-    morning = next_morning(at, load_calendar())
+    """Nothing that was due was left out, or is due again on the same day."""
+    tomorrow = start_of(local_day(at) + timedelta(days=1))
     left = select(func.count(Deadline.id)).where(
-        Deadline.ended_at.is_(None), Deadline.look_at < morning, Deadline.due_at < at
+        Deadline.ended_at.is_(None), Deadline.look_at < tomorrow, Deadline.due_at < at
     )
     assert db.session.scalar(left) == 0
 

@@ -12,6 +12,8 @@ from cast import Cast
 from ledger.appeals.models import Appeal, Deadline
 from ledger.audit import verify
 from ledger.db import db, keyring, now, writing
+from ledger.deadlines.calendar import local_day
+from ledger.deadlines.queries import load_calendar
 from ledger.supervision.models import Paper, Reminder, Wording
 from ledger.trail.check import Report, check_ledger
 from ledger.work.models import Outbox
@@ -34,6 +36,16 @@ def asked(cast: Cast, ask: Callable[[], Any]) -> Any:
         found = ask()
         db.session.remove()
         return found
+
+
+def at_work(cast: Cast, at: datetime, *, working: bool = True) -> datetime:
+    """The same time on the first working day from then, or on the first day off."""
+    with cast.app.app_context():
+        calendar = load_calendar()
+        db.session.remove()
+    while calendar.is_working(local_day(at)) is not working:
+        at += timedelta(days=1)
+    return at
 
 
 def reminders(cast: Cast, number: str = "") -> list[tuple[str, str, bool]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -104,13 +104,3 @@ class NoticeDelivery(Base):
     error: Mapped[str] = mapped_column(String(200), default="")
     created_at: Mapped[datetime]
     done_at: Mapped[datetime | None]
-
-
-class Reminded(Base):
-    """已提醒: a clock whose reminder of that day was given."""
-
-    __tablename__ = "reminded"
-
-    deadline_id: Mapped[int] = mapped_column(ForeignKey("deadline.id"), primary_key=True)
-    day: Mapped[date] = mapped_column(primary_key=True)
-    event: Mapped[code] = mapped_column(primary_key=True)

@@ -1,65 +1,86 @@
-"""Reminders by the clock: what is about to be due, what is overdue, what is to be looked at again.
+"""Reminders told on: supervision decides what is due and when, here it finds those it is for.
 
-One per person, matter, event and day, however many sweep; on working days, but for 特急.
+What supervision has no limit of is asked for here: the replies that instructions are waiting for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
 from datetime import date, datetime, timedelta
-from functools import cache
 from typing import Any
 
-from sqlalchemy import case, exists, literal, select
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.orm import joinedload
+from sqlalchemy import exists, select
 
 from ..appeals.instructions import Instruction, InstructionUnit
 from ..appeals.models import Appeal, Deadline
 from ..config import SHANGHAI
-from ..db import db, is_sqlite, writing
+from ..db import db, writing
 from ..deadlines.queries import load_calendar
-from .models import Notice, Reminded
-from .rules import CLOCKS, UNITS, reminder
+from ..work.models import Outbox
+from .models import Notice
+from .rules import UNITS, reminded, reminder
 from .telling import Told, persons_of, posts_of, put
 
-AHEAD = timedelta(days=14)
-"""No limit turns yellow longer before it is due: a working day, with the longest holiday in it."""
-BATCH = 20
-"""Clocks a commit: nobody waits long for the write lock."""
+TOPIC = "reminder"
 MOST = 5000
-"""Clocks a round: the rest is found by the next."""
+"""Units a round: the rest is found by the next."""
 
 
-def remind(at: datetime) -> int:
-    """Says how many clocks and instructions were told of."""
+def tell_reminder(row: Outbox, at: datetime) -> None:
+    """The outbox's handler, in the transaction that marks the row done."""
+    said: dict[str, Any] = json.loads(row.body)
+    event = reminder(said["stage"], said["event"])
+    if not event or _is_met(said["deadline"]):
+        return
+    appeal = db.session.get_one(Appeal, said["matter"], populate_existing=True)
+    day, told = at.astimezone(SHANGHAI).date(), Told()
+    for to in reminded(said["stage"]):
+        if to in UNITS:
+            told.units[said["unit"]] = event
+            told.add(posts_of(day).of_unit(said["unit"]), event)
+        else:
+            told.add(persons_of(to, appeal, at), event)
+    put(appeal, told, f"{event} {said['day']}", at, since=row.created_at)
+
+
+def _is_met(deadline_id: int | None) -> bool:
+    """Meanwhile: the row may have waited."""
+    if deadline_id is None:
+        return False
+    ended = select(Deadline.ended_at).where(Deadline.id == deadline_id)
+    return db.session.scalar(ended) is not None
+
+
+def remind_of_replies(at: datetime) -> int:
+    """Units that have not replied to an instruction by the day before its limit, or since; on
+    working days. Says how many."""
     day = at.astimezone(SHANGHAI).date()
-    working = load_calendar().is_working(day)
-    found = _remind_of_replies(at, day) if working else 0
-    # Looked for once a round: nearly every clock that runs lies before the horizon.
-    wanted = _to_remind(at, day, working)
-    for first in range(0, len(wanted), BATCH):
-        with writing():
-            for clock in _clocks(wanted[first : first + BATCH]):
-                found += _remind(clock, at, day)
-            db.session.commit()
-        db.session.expunge_all()  # however many there are, few are held
-    return found
-
-
-def _remind_of_replies(at: datetime, day: date) -> int:
-    """Units that have not replied to an instruction by the day before its limit, or since."""
+    if not load_calendar().is_working(day):
+        return 0
     once = f"reply_due {day}"
+    units = _owing(day, once)
+    for appeal_id, named in units.items():
+        told = Told(units=dict.fromkeys(named, "reply_due"))
+        for unit_id in named:
+            told.add(posts_of(day).of_unit(unit_id), "reply_due")
+        with writing():
+            put(db.session.get_one(Appeal, appeal_id), told, once, at)
+            db.session.commit()
+    return len(units)
+
+
+def _owing(day: date, once: str) -> dict[int, list[int]]:
+    """The units of each appeal that are to be told; in the order of the index of what waits."""
     told = exists().where(Notice.appeal_id == InstructionUnit.appeal_id, Notice.once == once)
     waiting = (
-        select(InstructionUnit.id, InstructionUnit.appeal_id, InstructionUnit.unit_id)
+        select(InstructionUnit.appeal_id, InstructionUnit.unit_id)
         .join(Instruction, Instruction.id == InstructionUnit.instruction_id)
         .where(
             InstructionUnit.replied_at.is_(None),
             Instruction.reply_by <= day + timedelta(days=1),
             ~told,
         )
-        .order_by(InstructionUnit.id)
+        .order_by(InstructionUnit.unit_id, InstructionUnit.appeal_id)
         .limit(MOST)
     )
     units: dict[int, list[int]] = {}
@@ -68,76 +89,4 @@ def _remind_of_replies(at: datetime, day: date) -> int:
         if posts_of(day).of_unit(row.unit_id):
             units.setdefault(row.appeal_id, []).append(row.unit_id)
     db.session.rollback()
-    for appeal_id, named in units.items():
-        told_to = Told(units=dict.fromkeys(named, "reply_due"))
-        for unit_id in named:
-            told_to.add(posts_of(day).of_unit(unit_id), "reply_due")
-        with writing():
-            put(db.session.get_one(Appeal, appeal_id), told_to, once, at)
-            db.session.commit()
-    return len(units)
-
-
-def _to_remind(at: datetime, day: date, working: bool) -> list[int]:
-    event = case((Deadline.due_at < at, literal("red")), else_=literal("yellow"))
-    told = exists().where(
-        Reminded.deadline_id == Deadline.id, Reminded.day == day, Reminded.event == event
-    )
-    query = (
-        select(Deadline.id)
-        .join(Appeal, Appeal.id == Deadline.appeal_id)
-        .where(
-            Deadline.stage.in_(sorted(CLOCKS)),
-            Deadline.ended_at.is_(None),
-            Deadline.due_at < at + AHEAD,
-            Deadline.warn_at <= at,
-            ~told,
-        )
-        .order_by(Deadline.id)
-        .limit(MOST)
-    )
-    if not working:
-        query = query.where(Appeal.urgency == "critical")
-    found = list(db.session.scalars(query))
-    db.session.rollback()
-    return found
-
-
-def _clocks(ids: list[int]) -> Sequence[Deadline]:
-    return db.session.scalars(
-        select(Deadline)
-        .where(Deadline.id.in_(ids))
-        .order_by(Deadline.id)
-        .options(joinedload(Deadline.appeal), joinedload(Deadline.assignment))
-        .execution_options(populate_existing=True)
-    ).all()
-
-
-def _remind(clock: Deadline, at: datetime, day: date) -> int:
-    """Asked again under the lock: it may have been met, or told of, meanwhile."""
-    if clock.ended_at is not None or clock.warn_at > at:
-        return 0
-    if clock.stage == "hold_review" and clock.due_at.astimezone(SHANGHAI).date() > day:
-        return 0
-    overdue = clock.due_at < at
-    said = {"deadline_id": clock.id, "day": day, "event": "red" if overdue else "yellow"}
-    first = db.session.connection().execute(_if_first(is_sqlite()), said).scalar()
-    if first is None:
-        return 0
-    event, told, appeal = reminder(clock.stage, overdue=overdue), Told(), clock.appeal
-    for to in CLOCKS[clock.stage]:
-        if to not in UNITS:
-            told.add(persons_of(to, appeal, at), event)
-        elif clock.assignment is not None:
-            unit_id = clock.assignment.unit_id
-            told.units[unit_id] = event
-            told.add(posts_of(day).of_unit(unit_id), event)
-    put(appeal, told, f"{event} {day}", at)
-    return 1
-
-
-@cache
-def _if_first(on_sqlite: bool) -> Any:
-    """Made once: it takes longer to put together than to run."""
-    insert: Any = sqlite.insert(Reminded) if on_sqlite else postgresql.insert(Reminded)
-    return insert.on_conflict_do_nothing().returning(Reminded.__table__.c.deadline_id)
+    return units

@@ -81,6 +81,7 @@ EVENTS: dict[str, Event] = {
     "red": Event("已经超期"),
     "hold_review": Event("挂账已到复核日期"),
     "reply_due": Event("领导批示反馈期限已到或将到，请回复", "有办理要求待回复，请登录查看"),
+    "unanswered": Event("督办文书逾期未回复，请尽快回复"),
     "test": Event("测试通知"),
 }
 
@@ -204,14 +205,23 @@ CLOCKS: dict[str, tuple[To, ...]] = {
     "rule_child_return": ("above",),
     "rule_child_extension": ("above",),
 }
-"""Whom a clock reminds, by its stage."""
+"""Whom a clock reminds, by its stage. The units among them are the one that is held to it."""
+
+REMINDERS: dict[str, str] = {"warn": "yellow", "late": "red", "unanswered": "unanswered"}
+"""What supervision reminds of, and its event here. Papers it suggests are told nobody: they wait
+in the lists of those who may issue them."""
 
 
-def reminder(stage: str, *, overdue: bool) -> str:
-    """The event of a reminder."""
-    if stage == "hold_review":
+def reminder(stage: str, event: str) -> str:
+    """The event of a reminder; '' of one that is told nobody."""
+    if stage == "hold_review" and event in REMINDERS:
         return "hold_review"
-    return "red" if overdue else "yellow"
+    return REMINDERS.get(event, "")
+
+
+def reminded(stage: str) -> tuple[To, ...]:
+    """Whom a reminder is for; without a clock, it is of a reply that the unit owes."""
+    return CLOCKS[stage] if stage else ("assignment",)
 
 
 def outward(*, label: str, event: str, category: str, due: str, unit: str, link: str) -> str:

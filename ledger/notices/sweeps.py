@@ -1,11 +1,11 @@
-"""What the worker does for notices: fan out entries, remind by the clock, send."""
+"""What the worker does for notices: fan out entries and reminders, send."""
 
 from __future__ import annotations
 
 from ..work.outbox import register_topic
 from ..work.sweeps import register_sweep
 from .delivering import deliver
-from .reminding import remind
+from .reminding import TOPIC, remind_of_replies, tell_reminder
 from .rules import VERBS
 from .telling import tell_entry
 
@@ -16,5 +16,6 @@ REMIND_SECONDS = 10 * 60
 def register() -> None:
     for verb in VERBS:
         register_topic(verb, tell_entry)
+    register_topic(TOPIC, tell_reminder)
     register_sweep("notices", DELIVER_SECONDS, deliver)
-    register_sweep("reminders", REMIND_SECONDS, remind)
+    register_sweep("replies", REMIND_SECONDS, remind_of_replies)

@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 
 from ..appeals.standing import ANSWERS
-from ..deadlines.calendar import Calendar, at_clock, last_day, local_day
+from ..deadlines.calendar import Calendar, at_clock, last_day, local_day, start_of
 from ..deadlines.clocks import due
 from ..deadlines.limits import Caps
 
@@ -25,7 +25,27 @@ EVENTS: Final[dict[str, str]] = {
 }
 
 OF_UNITS: Final = frozenset({"sign", "contact", "report", *ANSWERS})
-"""Stages that the unit with the assignment is held to; the office to all others."""
+"""Stages that the unit with the assignment is held to."""
+
+OF_UNITS_ABOVE: Final = frozenset({"rule_child_return", "rule_child_extension"})
+"""Stages that the unit which passed it on is held to."""
+
+OF_OFFICES: Final = frozenset(
+    {
+        "accept",
+        "assign",
+        "review",
+        "call_back",
+        "close",
+        "hold_review",
+        "rule_return",
+        "rule_extension",
+        "rule_hold",
+    }
+)
+
+REMINDED_OF: Final = OF_UNITS | OF_UNITS_ABOVE | OF_OFFICES
+"""Until when a unit may ask for a return is no duty: nobody is reminded of it."""
 
 DAY_BEGINS = time(8, 30)
 """From when on a day's reminder of what stays overdue is made."""
@@ -53,17 +73,34 @@ class Watched:
     due_at: datetime
     reworks: int = 0
     """Of its appeal."""
+    critical: bool = False
+    """特急: its days off count as well."""
+
+    @property
+    def near_at(self) -> datetime:
+        """From when it is told to be near. A hold is not looked at before its day."""
+        if self.stage == "hold_review":
+            return max(self.warn_at, start_of(last_day(self.due_at)))
+        return self.warn_at
+
+    def may_remind(self, at: datetime, calendar: Calendar) -> bool:
+        """On working days, but for what is critical."""
+        return self.critical or calendar.is_working(local_day(at))
 
 
 def called_for(clock: Watched, at: datetime, caps: Caps, calendar: Calendar) -> list[Due]:
-    """What the rules call for at that moment; nothing while it is far off."""
+    """What the rules call for at that moment; nothing while it is far off. What is suggested
+    waits in a list and disturbs nobody: it need not wait for a working day."""
+    if clock.stage not in REMINDED_OF:
+        return []
     found: list[Due] = []
+    reminds = clock.may_remind(at, calendar)
     if clock.stage == "rework" and clock.reworks >= caps.order_from_rework:
         found.append(Due("rework", "order"))
     if at > clock.due_at:
-        found.append(Due("late"))
+        found += [Due("late")] if reminds else []
         found += _step(clock, at, caps, calendar)
-    elif at >= clock.warn_at:
+    elif at >= clock.near_at and reminds:
         found.append(Due("warn"))
     return found
 
@@ -80,11 +117,17 @@ def _step(clock: Watched, at: datetime, caps: Caps, calendar: Calendar) -> list[
 
 
 def look_again(clock: Watched, at: datetime, calendar: Calendar) -> datetime:
-    """When something may be called for next. What stays overdue is looked at every working day."""
-    if at < clock.warn_at:
-        return clock.warn_at
+    """When something may be called for next. What stays overdue is looked at every working day,
+    and every day where it is critical."""
+    if at < clock.near_at:
+        return clock.near_at
     if at <= clock.due_at:
-        return clock.due_at + timedelta(microseconds=1)
+        passed = clock.due_at + timedelta(microseconds=1)
+        if clock.may_remind(at, calendar):
+            return passed
+        return min(passed, next_morning(at, calendar))
+    if clock.critical:
+        return at_clock(local_day(at) + timedelta(days=1), DAY_BEGINS)
     return next_morning(at, calendar)
 
 

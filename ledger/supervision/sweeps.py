@@ -6,8 +6,11 @@ appeals of a batch are locked and read again; what another hand holds waits for 
 The row comes first: a reminder is there or not with the commit that moves `look_at` on, and its
 key (matter, event, assignment, day) admits one, whoever else sweeps.
 
-Outbox rows of a reminder have the topic "reminder", no entry, and all that tells of it in `body`:
-{"reminder", "event", "step", "appeal", "unit", "office", "stage", "due"}.
+This is the one place that decides who is reminded of what: other rooms tell it on. Outbox rows of
+a reminder have the topic "reminder", no entry, and all that tells of it in `body`: {"reminder",
+"event", "step", "appeal", "matter", "deadline", "unit", "office", "stage", "due", "day"}.
+`matter` is the id of the appeal it is told of, the master's of one that is joined; `unit` is who
+is held to it; `deadline` is None for a reply that is owed.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from typing import Any, NamedTuple, cast
 
 import structlog
 from sqlalchemy import Table, bindparam, exists, insert, literal, or_, select, text, update
+from sqlalchemy.orm import aliased
 
 from ..appeals.models import Appeal, Assignment, Deadline
 from ..appeals.standing import ANSWERS
@@ -33,7 +37,7 @@ from ..prepared import tell
 from ..work.models import Outbox
 from ..work.sweeps import register_sweep
 from .models import RANK, Paper, Reminder, is_mild
-from .rules import OF_UNITS, Due, Watched, called_for, day_of, look_again
+from .rules import OF_UNITS, OF_UNITS_ABOVE, Due, Watched, called_for, day_of, look_again
 
 BATCH = 200
 SECONDS = 60
@@ -138,17 +142,25 @@ _CLOCK = (
     Appeal.master_id,
     Appeal.office_id,
     Appeal.reworks,
+    Appeal.urgency,
     Appeal.is_open,
 )
+_ABOVE = aliased(Assignment)
 
 
 def _look_at(found: Sequence[Any], at: datetime, done: Swept) -> None:
     """Under the lock: what still runs and is still due."""
     mine = _lock(row.appeal_id for row in found)
     rows = db.session.execute(
-        select(*_CLOCK, Assignment.unit_id)
+        select(
+            *_CLOCK,
+            Assignment.unit_id,
+            Assignment.parent_id,
+            _ABOVE.unit_id.label("above_id"),
+        )
         .join(Appeal, Appeal.id == Deadline.appeal_id)
         .outerjoin(Assignment, Assignment.id == Deadline.assignment_id)
+        .outerjoin(_ABOVE, _ABOVE.id == Assignment.parent_id)
         .where(
             Deadline.id.in_([row.id for row in found]),
             Deadline.appeal_id.in_(mine),
@@ -164,9 +176,10 @@ def _look_at(found: Sequence[Any], at: datetime, done: Swept) -> None:
     moved: list[dict[str, Any]] = []
     stages = {row.id: row.stage for row in rows}
     numbers = {row.appeal_id: (row.number, row.office_id) for row in rows}
-    # Of several limits of an assignment that call for the same, the answer's is told.
-    for row in sorted(rows, key=lambda row: row.stage not in ANSWERS):
-        clock = Watched(row.stage, row.warn_at, row.due_at, row.reworks)
+    # Of several limits that call for the same, the answer's is told, and the master's own.
+    for row in sorted(rows, key=lambda row: (row.stage not in ANSWERS, row.master_id is not None)):
+        critical = row.urgency == "critical"
+        clock = Watched(row.stage, row.warn_at, row.due_at, row.reworks, critical)
         moved.append({"row": row.id, "then": look_again(clock, at, calendar)})
         if row.is_open:
             made += _reminders(row, clock, at, caps, calendar)
@@ -182,13 +195,12 @@ def _look_at(found: Sequence[Any], at: datetime, done: Swept) -> None:
 def _reminders(
     row: Any, clock: Watched, at: datetime, caps: Caps, calendar: Calendar
 ) -> list[dict[str, Any]]:
-    of_unit = row.stage in OF_UNITS and row.unit_id is not None
-    unit_id = row.unit_id if of_unit else row.office_id
+    hand_id, unit_id = _held_by(row)
     return [
         {
             "matter_id": row.master_id or row.appeal_id,
             "event": due.event,
-            "assignment_key": row.assignment_id or 0,
+            "assignment_key": hand_id,
             "on_day": day_of(at),
             "appeal_id": row.appeal_id,
             "deadline_id": row.id,
@@ -205,6 +217,16 @@ def _reminders(
         }
         for due in called_for(clock, at, caps, calendar)
     ]
+
+
+def _held_by(row: Any) -> tuple[int, int]:
+    """The assignment, 0 for the appeal itself, and the unit that are held to a limit: what an
+    office has to rule on of an assignment is not that assignment's lateness."""
+    if row.stage in OF_UNITS and row.unit_id is not None:
+        return row.assignment_id, row.unit_id
+    if row.stage in OF_UNITS_ABOVE and row.above_id is not None:
+        return row.parent_id, row.above_id
+    return 0, row.office_id
 
 
 def _paper_for(due: Due, unit_id: int) -> str:
@@ -291,10 +313,13 @@ def _tell(
             "event": one["event"],
             "step": one["step"],
             "appeal": number,
+            "matter": one["matter_id"],
+            "deadline": one["deadline_id"],
             "unit": one["unit_id"],
             "office": office_id,
             "stage": stages.get(one["deadline_id"] or 0, ""),
             "due": one["due_at"].isoformat(),
+            "day": one["on_day"].isoformat(),
         }
         waiting.append(
             {
@@ -332,8 +357,8 @@ _PUT = text(
 
 
 def _remind_of_replies(at: datetime, done: Swept) -> None:
-    """Once a day for what a unit has not replied to in time; and what nobody has to reply to any
-    more, as its appeal has ended, leaves the lists."""
+    """Once a working day for what a unit has not replied to in time; and what nobody has to reply
+    to any more, as its appeal has ended, leaves the lists."""
     after = 0
     while found := _owed(at, after):
         after = found[-1].id
@@ -356,12 +381,17 @@ def _owed(at: datetime, after: int) -> Sequence[Any]:
     ended = exists(
         select(literal(1)).where(Appeal.id == Paper.appeal_id, Appeal.is_open.is_(False))
     )
+    owed = (Paper.reply_due_at < at) & ~told
+    if not load_calendar().is_working(day_of(at)):
+        owed &= exists(
+            select(literal(1)).where(Appeal.id == Paper.appeal_id, Appeal.urgency == "critical")
+        )
     found = db.session.execute(
         select(Paper.id, Paper.appeal_id)
         .where(
             Paper.waits.is_(True),
             Paper.id > after,
-            or_(ended, (Paper.reply_due_at < at) & ~told),
+            or_(ended, owed),
         )
         .order_by(Paper.id)
         .limit(BATCH)

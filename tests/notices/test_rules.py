@@ -11,6 +11,7 @@ from ledger.appeals.show_views import CLOCKS
 from ledger.config import SHANGHAI, ConfigError, SmsGateway, load
 from ledger.notices import rules, times
 from ledger.notices.sending import address_problem, filled, masked
+from ledger.supervision import rules as supervision
 
 
 def told(verb: str, *, to_state: str = "", part: str = "", pressing: bool = False) -> list[str]:
@@ -25,9 +26,15 @@ def test_every_rule_names_a_verb_a_state_and_an_event_that_there_are() -> None:
         assert rule.state in {"", *verb.to, *verb.frm, *lifecycle.STATES}
     # Every clock of an appeal's page, but for the limit to ask for a return, which is no duty.
     assert set(rules.CLOCKS) == set(CLOCKS) - {"return"}
+    # And every clock that supervision reminds of, with whatever it says of it.
+    assert set(rules.CLOCKS) == supervision.REMINDED_OF
+    suggested = {"notice", "order", "rework"}
+    assert set(rules.REMINDERS) == set(supervision.EVENTS) - suggested
     for stage in rules.CLOCKS:
-        assert rules.reminder(stage, overdue=True) in rules.EVENTS
-        assert rules.reminder(stage, overdue=False) in rules.EVENTS
+        of_units = stage in supervision.OF_UNITS | supervision.OF_UNITS_ABOVE
+        assert all((to in rules.UNITS) is of_units for to in rules.CLOCKS[stage])
+        assert all(rules.reminder(stage, event) in rules.EVENTS for event in rules.REMINDERS)
+        assert not any(rules.reminder(stage, event) for event in suggested)
     for event in rules.EVENTS.values():
         assert event.words and "批示" not in event.outward.replace("督办、批示", "")
     assert "批示" not in rules.EVENTS["instructed"].outward

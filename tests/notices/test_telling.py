@@ -1,4 +1,4 @@
-"""A life told to whom it concerns: entry by entry, then by the clock."""
+"""A life told to whom it concerns, entry by entry."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 from sqlalchemy import select, update
 
 from cast import Cast
-from ledger.appeals.models import Appeal, Deadline
+from ledger.appeals.models import Appeal
 from ledger.config import SHANGHAI
 from ledger.db import db, now, writing
-from ledger.deadlines.queries import load_calendar
 from ledger.notices.models import Notice, NoticeAddress, NoticeChoice, NoticeDelivery
-from ledger.notices.reminding import remind
+from ledger.notices.reminding import remind_of_replies
 from ledger.people.models import Person
 from ledger.work.models import Outbox
 from notices.notice_hands import KEY, fan_out
+from supervision_ground import at_work
 
 FIRM, PHONE = "寻乌县顺达物流有限公司", "13807970001"
 
@@ -119,19 +119,14 @@ def test_each_step_tells_whom_it_concerns_once_and_never_the_doer(cast: Cast) ->
         names = {i: name for name, i in cast.people.items()}
         once = f"reply_due {at.astimezone(SHANGHAI).date()}"
         with cast.app.app_context():
-            remind(at)
-            remind(at + timedelta(minutes=10))
+            remind_of_replies(at)
+            remind_of_replies(at + timedelta(minutes=10))
             found = db.session.scalars(select(Notice.person_id).where(Notice.once == once))
             told = sorted(names[person] for person in found)
             db.session.remove()
         return told
 
-    with cast.app.app_context():
-        calendar = load_calendar()
-        db.session.remove()
-    on = now() + timedelta(days=10)
-    while not calendar.is_working(on.astimezone(SHANGHAI).date()):
-        on += timedelta(days=1)
+    on = at_work(cast, now() + timedelta(days=10))
     assert reminded(on - timedelta(days=5)) == []
     assert reminded(on) == ["chen", "qian"]
     news(cast, number)
@@ -139,63 +134,3 @@ def test_each_step_tells_whom_it_concerns_once_and_never_the_doer(cast: Cast) ->
     assert news(cast, number) == {"ma": "replied", "zhou": "replied"}
     assert reminded(on + timedelta(days=1)) == []
     assert cast.app.test_cli_runner().invoke(args=["verify"]).exit_code == 0
-
-
-def test_the_clock_reminds_once_a_day_however_many_sweep(cast: Cast) -> None:
-    number = cast.reach("assigned")
-    critical = cast.register()
-    cast.accept(critical, urgency="critical")
-    cast.assign(critical, "police")
-    for one in (number, critical):
-        news(cast, one)
-    with cast.app.app_context():
-        clock = db.session.scalars(
-            select(Deadline).join(Appeal).where(Appeal.number == number, Deadline.stage == "answer")
-        ).one()
-        due, warn = clock.due_at, clock.warn_at
-        calendar = load_calendar()
-        db.session.remove()
-
-    def swept(at: datetime) -> None:
-        with cast.app.app_context():
-            remind(at)
-            remind(at)
-            db.session.remove()
-
-    swept(warn - timedelta(minutes=1))
-    early = news(cast, number)
-    assert set(early) <= {"chen", "qian"}  # the limit to sign for and to contact, by then overdue
-    with cast.app.app_context(), writing():
-        # As if signed for and contacted: the answer alone is left.
-        db.session.connection().exec_driver_sql(
-            "UPDATE deadline SET ended_at = started_at WHERE stage <> 'answer'"
-        )
-        db.session.commit()
-    day = warn + timedelta(hours=2)
-    assert calendar.is_working(day.astimezone(SHANGHAI).date())
-    swept(day)
-    swept(day + timedelta(minutes=10))
-    assert news(cast, number) == {"chen": "yellow", "qian": "yellow"}
-    late = due + timedelta(hours=10)
-    while not calendar.is_working(late.astimezone(SHANGHAI).date()):
-        late += timedelta(days=1)
-    swept(late)
-    assert news(cast, number) == {"chen": "red", "qian": "red"}
-    with cast.app.app_context():
-        events = db.session.execute(
-            select(Notice.person_id, Notice.once, Notice.appeal_id).distinct()
-        ).all()
-        assert len(events) == db.session.query(Notice).count()
-        db.session.remove()
-    # On a day off only what is critical.
-    off = late
-    while calendar.is_working(off.astimezone(SHANGHAI).date()):
-        off += timedelta(days=1)
-    swept(off)
-    assert news(cast, number) == {}
-    with cast.app.app_context():
-        told = db.session.scalars(
-            select(Notice.once).join(Appeal).where(Appeal.number == critical)
-        ).all()
-        assert f"red {off.astimezone(SHANGHAI).date()}" in told
-        db.session.remove()

@@ -21,7 +21,7 @@ from ledger.supervision import sweeps
 from ledger.supervision.models import Reminder
 from ledger.trail.models import Entry
 from ledger.work.models import Outbox
-from supervision_ground import asked, due_of, problems
+from supervision_ground import asked, at_work, due_of, problems
 
 pytestmark = pytest.mark.processes
 
@@ -64,7 +64,7 @@ def _run(cast: Cast, at: datetime, hands: list[bool]) -> list[int | None]:
 
 def test_nothing_is_doubled_and_nothing_lost(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     numbers = [cast.reach("assigned") for _ in range(APPEALS)]
-    at = due_of(cast, numbers[-1]) + timedelta(days=1)
+    at = at_work(cast, due_of(cast, numbers[-1]) + timedelta(hours=9))
     # So that many batches are under way at once.
     monkeypatch.setattr(sweeps, "BATCH", 5)
     monkeypatch.setattr(of_appeals, "BATCH", 3)
