@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -10,12 +11,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 from sqlalchemy import select
 
@@ -27,6 +29,7 @@ from ledger.people.models import Person
 
 ROOT = Path(__file__).resolve().parents[1]
 ARTIFACTS = ROOT / "tests" / "artifacts"
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 WIDE = {"width": 1366, "height": 768}
 PHONE = {"width": 390, "height": 844}
 
@@ -80,6 +83,27 @@ class Live:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
 
+def look(page: Page, name: str) -> None:
+    """Axe finds nothing serious, nothing scrolls sideways; a picture is kept of both widths."""
+    ARTIFACTS.mkdir(parents=True, exist_ok=True)
+    for size, word in ((PHONE, "phone"), (WIDE, "wide")):
+        page.set_viewport_size(size)  # type: ignore[arg-type]  # a TypedDict's shape
+        # Hiding the caret would take a style of Playwright's own, which the page's policy refuses.
+        page.screenshot(path=ARTIFACTS / f"{name}-{word}.png", full_page=True, caret="initial")
+        width = page.evaluate("document.documentElement.scrollWidth")
+        assert width <= size["width"], f"{name} scrolls sideways at {size['width']}: {width}"
+    page.evaluate(AXE.read_text())
+    found = page.evaluate(
+        "axe.run({resultTypes: ['violations']}).then(r => JSON.stringify(r.violations))"
+    )
+    serious = [
+        (v["id"], [node["html"][:200] for node in v["nodes"]])
+        for v in json.loads(found)
+        if v["impact"] in ("serious", "critical")
+    ]
+    assert serious == [], f"{name}: {serious}"
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -87,11 +111,14 @@ def _free_port() -> int:
 
 
 @contextmanager
-def serving(engine: str, home: Path) -> Iterator[str]:
-    """`ledger serve` on a copy of the prepared ledger with the cast; gives its address."""
+def serving(engine: str, home: Path, more: Callable[[Flask], None] | None = None) -> Iterator[str]:
+    """`ledger serve` on a copy of the prepared ledger with the cast, and whatever `more` lays;
+    gives its address."""
     url = engines.fresh(engine, home)
     app = engines.application(url, home)
     lay_cast(app)
+    if more is not None:
+        more(app)
     with app.app_context():
         hashed = sign_in.hashed(PASSWORD)
         with writing():

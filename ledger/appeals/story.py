@@ -147,6 +147,12 @@ NOTES: dict[tuple[str, str], str] = {
     ("erase", "basis"): "法律依据",
 }
 
+ASSIGNED_WITH = {"pass_on": "note", "call_back": "note", "refuse_closing": "reason"}
+"""Of verbs that hand an appeal out again, which of their words stand on the new assignment."""
+
+LEAVES = frozenset({"call_back", "send_back", "refuse_closing"})
+"""What has a joined appeal handled again, alone."""
+
 RULINGS: dict[tuple[str, bool], str] = {
     ("rule_return", True): "同意退单（改派）",
     ("rule_return", False): "不同意退单（请继续办理）",
@@ -601,6 +607,8 @@ class _Teller:
         data, verb = self.data, self.ink.verb
         if verb == "unjoin":
             self._say("原主件", str(data.get("former", "")))
+        if verb in LEAVES and _left_master(self.set):
+            self._say("并案", "不再随原主件办理，由本件单独办理")
         if verb == "gather":
             self._say("并入本件", "、".join(data.get("joined", ())))
             self._say("不再并入本件", "、".join(data.get("left", ())))
@@ -762,8 +770,8 @@ class _Teller:
             return NOTES.get((self.ink.verb, place)) or WORDS.get(place, "说明")
         if label := INSTRUCTED.get((place.partition(".")[0], column)):
             return label
-        if self.ink.verb == "pass_on" and column == "note":
-            return NOTES["pass_on", "note"]
+        if column == "note" and (said := ASSIGNED_WITH.get(self.ink.verb)):
+            return NOTES[self.ink.verb, said]
         if place.startswith("request."):
             column = NOTES.get((self.ink.verb, column)) or column
             return self.fields.get(column, column)
@@ -774,6 +782,11 @@ class _Teller:
             return self.names.category_name(value)
         words = {"kind": KINDS, "urgency": URGENCIES, "appellant_type": APPELLANT_TYPES}[name]
         return words.get(value, str(value))
+
+
+def _left_master(changed: Mapping[str, Any]) -> bool:
+    appeal: Mapping[str, Any] = changed.get("appeal", {}).get("", {})
+    return appeal.get("master_id", "") is None
 
 
 def ink_texts(ink: Ink) -> dict[str, str]:

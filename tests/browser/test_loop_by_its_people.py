@@ -6,37 +6,12 @@ The office sits in the transport bureau, which is also the handling unit, and th
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from playwright.sync_api import Page, expect
 
-from live import ARTIFACTS, PHONE, ROOT, WIDE, Live
+from live import Live, look
 
 pytestmark = pytest.mark.browser
-
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-
-
-def look(page: Page, name: str) -> None:
-    """Axe finds nothing serious, nothing scrolls sideways; a picture is kept of both widths."""
-    ARTIFACTS.mkdir(parents=True, exist_ok=True)
-    for size, word in ((PHONE, "phone"), (WIDE, "wide")):
-        page.set_viewport_size(size)  # type: ignore[arg-type]  # a TypedDict's shape
-        # Hiding the caret would take a style of Playwright's own, which the page's policy refuses.
-        page.screenshot(path=ARTIFACTS / f"{name}-{word}.png", full_page=True, caret="initial")
-        width = page.evaluate("document.documentElement.scrollWidth")
-        assert width <= size["width"], f"{name} scrolls sideways at {size['width']}: {width}"
-    page.evaluate(AXE.read_text())
-    found = page.evaluate(
-        "axe.run({resultTypes: ['violations']}).then(r => JSON.stringify(r.violations))"
-    )
-    serious = [
-        (v["id"], [node["html"][:200] for node in v["nodes"]])
-        for v in json.loads(found)
-        if v["impact"] in ("serious", "critical")
-    ]
-    assert serious == [], f"{name}: {serious}"
 
 
 def do(page: Page, label: str) -> None:
