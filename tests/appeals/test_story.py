@@ -166,3 +166,19 @@ def test_a_talk_with_the_appellant_is_withheld_from_who_may_not_know() -> None:
     entry = ink("tell", 2, {"data": {"way": "phone"}}, texts={"note": Text("刘经理已知悉")})
     line = tell([register(), entry], reader(knows=False))[1]
     assert "刘经理" not in repr(line)
+
+
+def test_an_appeal_sent_out_again_tells_whose_words_those_are_and_that_it_is_alone() -> None:
+    words = Text("车辆昨晚又被劝返。")
+    for verb, own, label in (
+        ("call_back", "note", "诉求人意见"),
+        ("refuse_closing", "reason", "不予销号理由"),
+    ):
+        places = {"assignment.2.note": words, own: words}
+        again = {"set": {"appeal": {"": {"master_id": None}}}, "texts": dict.fromkeys(places, "…")}
+        alone = told(tell([ink(verb, 1, again, texts=places)], reader())[0])
+        assert alone[label] == words.words and "交办意见" not in alone
+        assert alone["并案"] == "不再随原主件办理，由本件单独办理"
+        again["set"] = {"appeal": {"": {"round": 2}}}
+        own_way = told(tell([ink(verb, 1, again, texts=places)], reader())[0])
+        assert own_way[label] == words.words and "并案" not in own_way
