@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
 import os
 import shutil
@@ -50,8 +51,10 @@ def environment(url: str, data_dir: Path, **more: str) -> dict[str, str]:
 
 @cache
 def scratch() -> Path:
-    """A directory of this test process, removed with the machine's temporary files."""
-    return Path(tempfile.mkdtemp(prefix="ledger-tests-"))
+    """A directory of this test process, and gone with it."""
+    found = Path(tempfile.mkdtemp(prefix="ledger-tests-"))
+    atexit.register(shutil.rmtree, found, ignore_errors=True)
+    return found
 
 
 @cache
