@@ -33,7 +33,7 @@ class Assisting(Opening):
         seen: int | None = None,
     ) -> None:
         """Hand it to further units beside the lead, each with limits of its own from now on."""
-        _must_say(reason)
+        must_say(reason)
         if not units:
             raise Invalid("assist_ids", "请选择协办单位")
         self._check_assists(units, self.lead_unit_id)
@@ -47,7 +47,7 @@ class Assisting(Opening):
         self, assignment_id: int, reason: str, *, by: Actor, at: datetime, seen: int | None = None
     ) -> None:
         """Its assignment ends unanswered; the unit goes on seeing what it saw."""
-        _must_say(reason)
+        must_say(reason)
         with self.act("release_assist", by=by, at=at, seen=seen) as act:
             assist = act.assignment = self._assist(assignment_id, "release_assist")
             act.texts["reason"] = reason
@@ -58,7 +58,7 @@ class Assisting(Opening):
         self, assignment_id: int, reason: str, *, by: Actor, at: datetime, seen: int | None = None
     ) -> None:
         """The lead may answer without waiting for this assist (免予协办反馈)."""
-        _must_say(reason)
+        must_say(reason)
         with self.act("waive", by=by, at=at, seen=seen) as act:
             assist = act.assignment = self._assist(assignment_id, "waive")
             act.texts["reason"] = reason
@@ -108,7 +108,7 @@ class Assisting(Opening):
     ) -> Assignment:
         """Another unit leads, with limits of its own from now on; the former's assignment ends,
         and so does the new lead's as an assist. The assists go on."""
-        _must_say(reason)
+        must_say(reason)
         self._check_lead(unit)
         if unit.id == self.lead_unit_id:
             raise Invalid("unit_id", f"“{unit.name}”已是主办单位，请另选")
@@ -133,6 +133,6 @@ class Assisting(Opening):
         return again
 
 
-def _must_say(reason: str) -> None:
+def must_say(reason: str) -> None:
     if not reason.strip():
         raise Invalid("reason", "请填写理由")

@@ -9,6 +9,7 @@ from ..deadlines import clocks
 from ..deadlines.queries import load_calendar
 from ..people.actor import Actor
 from ..people.models import Unit
+from .assisting import must_say
 from .parts import Assignment, Deadline, Request
 from .record import Invalid
 from .requesting import Requesting
@@ -111,8 +112,7 @@ class Passing(Requesting):
         self, assignment_id: int, reason: str, *, by: Actor, at: datetime, seen: int | None = None
     ) -> None:
         """The unit that passed it on may answer without waiting for this one."""
-        if not reason.strip():
-            raise Invalid("reason", "请填写理由")
+        must_say(reason)
         with self.act("waive_child", by=by, at=at, hand=assignment_id, seen=seen) as act:
             act.texts["reason"] = reason
             child: Assignment = act.assignment
@@ -125,8 +125,7 @@ class Passing(Requesting):
         self, assignment_id: int, reason: str, *, by: Actor, at: datetime, seen: int | None = None
     ) -> None:
         """It ends unanswered, with all that was passed on from it."""
-        if not reason.strip():
-            raise Invalid("reason", "请填写理由")
+        must_say(reason)
         with self.act("release_child", by=by, at=at, hand=assignment_id, seen=seen) as act:
             act.texts["reason"] = reason
             child: Assignment = act.assignment

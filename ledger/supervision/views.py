@@ -377,6 +377,27 @@ def _paper_page(
     return page, status
 
 
+def _reason_page(
+    form: ReasonForm, appeal: Appeal, action: str, title: str, hint: str
+) -> Callable[..., ResponseReturnValue]:
+    """A page that asks for a reason alone, to be drawn with a status."""
+
+    def page(status: int = 200) -> ResponseReturnValue:
+        drawn = render_template(
+            "supervision/form.html",
+            form=form,
+            appeal=appeal,
+            action=action,
+            title=title,
+            hint=hint,
+            button=title,
+            halves=(),
+        )
+        return drawn, status
+
+    return page
+
+
 @blueprint.route("/drafts/<int:reminder_id>/discard", methods=["GET", "POST"])
 def discard(reminder_id: int) -> ResponseReturnValue:
     at, actor = now(), current_actor()
@@ -387,21 +408,13 @@ def discard(reminder_id: int) -> ResponseReturnValue:
     appeal = found(number, actor, at)
     _must(appeal, "order", actor, at)
     form = ReasonForm()
-
-    def page(status: int = 200) -> ResponseReturnValue:
-        title = f"不予签发{PAPERS[draft.step]}"
-        drawn = render_template(
-            "supervision/form.html",
-            form=form,
-            appeal=appeal,
-            action=f"{HOME}drafts/{reminder_id}/discard",
-            title=title,
-            hint="理由记入本件的办理记录。",
-            button=title,
-            halves=(),
-        )
-        return drawn, status
-
+    page = _reason_page(
+        form,
+        appeal,
+        f"{HOME}drafts/{reminder_id}/discard",
+        f"不予签发{PAPERS[draft.step]}",
+        "理由记入本件的办理记录。",
+    )
     if request.method == "GET":
         return page()
     if not form.validate():
@@ -494,22 +507,14 @@ def withdraw(paper_id: int) -> ResponseReturnValue:
     at, actor = now(), current_actor()
     row = _paper(paper_id, actor, at)
     _must(row.appeal, "order", actor, at)
-    appeal, title = row.appeal, f"撤销{row.number}"
-    form = ReasonForm()
-
-    def page(status: int = 200) -> ResponseReturnValue:
-        drawn = render_template(
-            "supervision/form.html",
-            form=form,
-            appeal=appeal,
-            action=f"{paper_address(paper_id)}/withdraw",
-            title=title,
-            hint="误发的文书撤销后编号保留，承办单位不需要再回复；理由记入办理记录。",
-            button=title,
-            halves=(),
-        )
-        return drawn, status
-
+    appeal, form = row.appeal, ReasonForm()
+    page = _reason_page(
+        form,
+        appeal,
+        f"{paper_address(paper_id)}/withdraw",
+        f"撤销{row.number}",
+        "误发的文书撤销后编号保留，承办单位不需要再回复；理由记入办理记录。",
+    )
     if request.method == "GET":
         return page()
     if not form.validate():
