@@ -766,7 +766,8 @@ class Handed(NamedTuple):
     tone: str
     answered: str
     due: str
-    """What its answer, and the due time of that, are called."""
+    note: str
+    """What its answer, the due time of that, and the words it was handed off with are called."""
     answer_clock: Clock | None
     outcome: str
     is_past: bool
@@ -834,6 +835,9 @@ def _assignments(
                 tone="now" if row.is_open else "end" if row.released_at else "good",
                 answered={"assist": "协办反馈", "child": "转办反馈"}.get(row.part, "办结反馈"),
                 due="应办结" if row.part == "lead" else "应反馈",
+                note="重办原因"
+                if any(d.stage == "rework" for d in mine)
+                else {"child": "转办意见"}.get(row.part, "交办意见"),
                 answer_clock=told[last.id] if last else None,
                 outcome=book.outcome_name(row.outcome) if row.outcome else "",
                 is_past=is_past(row),

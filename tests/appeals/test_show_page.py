@@ -191,3 +191,11 @@ def test_a_number_that_is_not_there_is_refused(cast: Cast) -> None:
             f"/appeals/{number}/phone", data={"which": which, "assignment": "9" * 20}
         )
         assert response.status_code == 403, which
+
+
+def test_why_it_is_done_again_is_no_instruction_of_the_office(cast: Cast) -> None:
+    number = cast.reach("reviewed")
+    cast.call_back(number, "unsatisfied")
+    shown = page(cast, "chen", number)
+    assert '<dt>重办原因</dt><dd class="prose">仍未解决</dd>' in shown
+    assert "<dt>交办意见</dt>" not in shown.split("办理记录")[0]
