@@ -184,6 +184,19 @@ def test_a_handler_that_fails_holds_its_lane_alone_and_leaves_nothing_written(
     assert states()["failed"] >= 1
 
 
+def test_many_rows_are_one_transaction(inside: Flask) -> None:
+    begun: set[object] = set()
+
+    def handle(_message: Outbox, at: object) -> None:
+        begun.add(db.session.connection().get_transaction())
+
+    outbox.register_topic("close", handle)
+    send(*"abcdefghij")
+    assert outbox.drain(now()) == 10
+    assert len(begun) < 10
+    assert set(states()) == {"done"}
+
+
 # -- two workers -------------------------------------------------------------------------------
 
 WORKER = """
