@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, g, has_app_context, request
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
     ARRAY,
@@ -367,7 +367,8 @@ def init_app(app: Flask, settings: Config) -> None:
     with app.app_context():
         if settings.is_sqlite:
             _prepare_sqlite(db.engine)
-            app.before_request(_give_way)
+            app.before_request(_take_turn)
+            app.teardown_request(_end_turn)
         else:
             _prepare_postgres(db.engine)
             app.teardown_appcontext(_leave)
@@ -485,20 +486,29 @@ def _reach_disk(path: str) -> None:
             os.close(log)
 
 
-GIVE_WAY_SECONDS = 0.1
-_nobody_writes = threading.Event()
-"""In this process, holding the file lock."""
-_nobody_writes.set()
+TURN_SECONDS = 0.1
+"""Who has waited so long goes on beside the others: one of them is slow for another reason."""
+
+SHORT = 64 * 1024
+"""Bytes of a request that is not a file on its way."""
+
+_turn = threading.Semaphore(1)
 
 
-def _give_way() -> None:
-    """Before a request that may write is looked at: let the thread that is writing finish first.
+def _take_turn() -> None:
+    """Before a request that may write is looked at: let the one before it come to its end.
 
-    It has the lock that everybody waits for. Threads of one process take turns at the processor,
-    and what is read and checked beside it would make its time twice as long.
+    Threads of one process take turns at the processor. What is read and checked beside the thread
+    that has the lock which everybody waits for would make its time several times as long; one
+    after another, a process has its next write ready while another process holds the lock.
     """
-    if request.method == "POST":
-        _nobody_writes.wait(GIVE_WAY_SECONDS)
+    if request.method == "POST" and (request.content_length or 0) <= SHORT:
+        g.has_turn = _turn.acquire(timeout=TURN_SECONDS)
+
+
+def _end_turn(_error: BaseException | None = None) -> None:
+    if has_app_context() and g.pop("has_turn", False):
+        _turn.release()
 
 
 _APART = "ledger_apart"
@@ -547,7 +557,6 @@ def writing() -> Iterator[datetime]:
     if is_sqlite() and path != ":memory:":
         lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(lock, fcntl.LOCK_EX)
-        _nobody_writes.clear()
     try:
         db.session.connection(execution_options={WRITE: True})
         yield now()
@@ -558,8 +567,8 @@ def writing() -> Iterator[datetime]:
         # A no-op after a commit; otherwise nothing half-written stays.
         db.session.rollback()
         if lock is not None:
-            _nobody_writes.set()
             os.close(lock)
+            _end_turn()  # while it waits for the disk the next may begin
             _reach_disk(path)
     if db.session().info.pop(_APART, False):
         _await_disk()

@@ -47,7 +47,7 @@ def is_due(appeal: AppealRecord) -> bool:
     state = inspect(appeal)
     return not state.persistent or any(
         get_history(appeal, name, UNREAD).has_changes()
-        for name in _TELLING - state.unmodified
+        for name in _TELLING.intersection(state.committed_state)
     )
 
 

@@ -6,7 +6,7 @@ belong to; models.py puts them together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -290,7 +290,8 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         derived |= self._beyond()
         if inspect(self).persistent:
             for name, value in derived.items():
-                setattr(self, name, value)
+                if getattr(self, name) != value:
+                    setattr(self, name, value)
         else:
             # There is no history to keep of what never was otherwise.
             vars(self).update(derived)
@@ -376,26 +377,26 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
 
     def _phone_indexes(self) -> dict[str, str | None]:
         """Those that may have changed."""
-        ring, unmodified = keyring(), self._unmodified()
+        ring = keyring()
         found: dict[str, str | None] = {}
         # What was erased by law is found by nothing any more.
-        if "phone" not in unmodified:
+        if self._is_touched("phone"):
             number = _standing(self.phone)
             tail = phones.tail(number) if number else ""
             found["phone_index"] = ring.blind(number, phones.PHONE) if number else None
             found["phone_tail_index"] = ring.blind(tail, phones.PHONE_TAIL) if tail else None
-        if "spot_phone" not in unmodified:
+        if self._is_touched("spot_phone"):
             spot = _standing(self.spot_phone)
             found["spot_phone_index"] = ring.blind(spot, phones.PHONE) if spot else None
         return found
 
-    def _unmodified(self) -> Set[str]:
+    def _is_touched(self, name: str) -> bool:
         state = inspect(self)
         # A new row may have been filled without a history.
-        return state.unmodified if state.persistent else frozenset()
+        return not state.persistent or name in state.committed_state
 
     def _settle_plates(self) -> None:
-        if "plates" in self._unmodified():
+        if not self._is_touched("plates"):
             return
         wanted = dict.fromkeys(_standing(self.plates).split())
         if not wanted and not inspect(self).persistent and "plate_rows" not in vars(self):

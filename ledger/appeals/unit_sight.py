@@ -83,10 +83,13 @@ def is_due(appeal: AppealRecord) -> bool:
         )
         or any(
             clock.stage in ("report", *OWN_ANSWERS)
-            and (not inspect(clock).persistent or _MOVES - inspect(clock).unmodified)
+            and (
+                not inspect(clock).persistent
+                or not _MOVES.isdisjoint(inspect(clock).committed_state)
+            )
             for clock in appeal.deadlines
         )
-        or "copies" not in state.unmodified
+        or "copies" in state.committed_state
         or is_moved(appeal)
     )
 
@@ -107,7 +110,7 @@ def is_moved(appeal: AppealRecord) -> bool:
 
 def _is_taken_back(appeal: AppealRecord) -> bool:
     return "copies" in vars(appeal) and any(
-        inspect(copy).persistent and "ended_at" not in inspect(copy).unmodified
+        inspect(copy).persistent and "ended_at" in inspect(copy).committed_state
         for copy in appeal.copies
     )
 

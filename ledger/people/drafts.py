@@ -10,13 +10,14 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final, cast
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from werkzeug.datastructures import MultiDict
 
 from ledger.db import db, writing
+from ledger.prepared import tell
 from ledger.web import typed_fields
 
 from .models import Draft
@@ -109,10 +110,15 @@ def kept(person_id: int | None, key: str) -> Kept | None:
 
 def drop(person_id: int | None, key: str) -> None:
     """End it. The caller commits."""
-    db.session.execute(
-        delete(Draft)
-        .where(Draft.person_id == person_id, Draft.form_key == key)
-        .execution_options(synchronize_session=False)
+    said = {"whose": person_id, "which": key}
+    tell(db.session.connection(), "draft", said, _dropping)
+
+
+def _dropping() -> Any:
+    table = cast(Table, Draft.__table__)
+    return delete(table).where(
+        table.c.person_id == bindparam("whose", type_=table.c.person_id.type),
+        table.c.form_key == bindparam("which", type_=table.c.form_key.type),
     )
 
 

@@ -151,11 +151,34 @@ def columns_of(cls: type[Trailed]) -> tuple[Column, ...]:
     return _columns.setdefault(cls.__trail__, tuple(found))
 
 
+_Single = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+_singles: dict[str, _Single] = {}
+
+
+def _single(cls: type[Trailed]) -> _Single:
+    """Relationships to one row: their names, the columns they set, and from which of the other."""
+    if (known := _singles.get(cls.__trail__)) is not None:
+        return known
+    mapper = inspect(cls)
+    found = tuple(
+        (
+            relation.key,
+            tuple(
+                (mapper.get_property_by_column(local).key, str(remote.key))
+                for local, remote in relation.local_remote_pairs or ()
+            ),
+        )
+        for relation in mapper.relationships
+        if not relation.viewonly and relation.direction is RelationshipDirection.MANYTOONE
+    )
+    return _singles.setdefault(cls.__trail__, found)
+
+
 def _touched(row: Trailed) -> Iterator[tuple[Column, History]]:
     """The columns that entries set and somebody has set, with what they were and are."""
-    unmodified = inspect(row).unmodified
+    changed = inspect(row).committed_state
     for column in columns_of(type(row)):
-        if column.name not in unmodified:
+        if column.name in changed:
             yield column, get_history(row, column.name, UNREAD)
 
 
@@ -300,20 +323,13 @@ class Act:
         """A unit or firm set by its relationship changes the column only in the flush: too late
         for the ink."""
         for row in rows:
-            state = inspect(row)
-            mapper, unmodified = state.mapper, state.unmodified
-            for relation in mapper.relationships:
-                if (
-                    relation.key in unmodified
-                    or relation.viewonly
-                    or relation.direction is not RelationshipDirection.MANYTOONE
-                    or not get_history(row, relation.key, UNREAD).has_changes()
-                ):
+            changed = inspect(row).committed_state
+            for relation, pairs in _single(type(row)):
+                if relation not in changed or not get_history(row, relation, UNREAD).has_changes():
                     continue
-                target = getattr(row, relation.key)
-                for local, remote in relation.local_remote_pairs or ():
-                    value = getattr(target, remote.key) if target is not None else None
-                    setattr(row, mapper.get_property_by_column(local).key, value)
+                target = getattr(row, relation)
+                for local, remote in pairs:
+                    setattr(row, local, getattr(target, remote) if target is not None else None)
 
     def _changes(self, rows: list[Trailed]) -> list[_Change]:
         changes = []
@@ -328,8 +344,11 @@ class Act:
     def refuse_unwritable(self, rows: Iterable[Trailed]) -> None:
         """Before any flush: the engines would each refuse in their own way, halfway through."""
         for row in rows:
-            stands = inspect(row).dict
+            state = inspect(row)
+            stands, changed = state.dict, state.committed_state
             for column in columns_of(type(row)):
+                if state.persistent and column.name not in changed:
+                    continue  # as the engine keeps it
                 value = stands.get(column.name)
                 if isinstance(value, str) and not is_writable(value):
                     raise self.root.unwritable(f"{type(row).__trail__}.{column.name}")
@@ -386,12 +405,14 @@ class Act:
             rows.insert()
         if new:
             self._refuse_foreign(new)
-            changes += [
-                _Change(row, column, value)
-                for row in new
-                for column in columns_of(type(row))
-                if (value := getattr(row, column.name)) is not None
-            ]
+            for row in new:
+                # What was written by hand has every column in hand; a flush leaves its own unread.
+                stands: Any = inspect(row).dict if rows is not None else _Read(row)
+                changes += [
+                    _Change(row, column, value)
+                    for column in columns_of(type(row))
+                    if (value := stands[column.name]) is not None
+                ]
         root.after_rows()
         at = after(root.head_at, self.at)
         texts: list[Inking] = []
@@ -546,6 +567,16 @@ class Act:
                     self._session.expunge(text)
                 self._session.expunge(entry)
             raise StaleForm(clashing, since)
+
+
+class _Read:
+    """A row's attributes as a mapping."""
+
+    def __init__(self, row: Trailed) -> None:
+        self._row = row
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self._row, name)
 
 
 _TEXTS = insert(cast(Table, EntryText.__table__))

@@ -122,11 +122,11 @@ class Rows:
     def update(self) -> None:
         """The changed ones, but for those of their columns that nobody set."""
         for row in self._dirty:
-            unmodified = row.state.unmodified
+            changed = row.state.committed_state
             names = tuple(
                 key
                 for key in row.shape.columns
-                if key not in unmodified and get_history(row.of, key, UNREAD).has_changes()
+                if key in changed and get_history(row.of, key, UNREAD).has_changes()
             )
             if names:
                 _update(self._connection, row.shape, names, row.state.dict)
@@ -169,7 +169,7 @@ def by_hand(session: Session, dirty: Iterable[Any], new: Iterable[Any]) -> Rows 
 
 
 def _only_adds(row: _Row, name: str, made: set[int]) -> bool:
-    if name not in row.state.dict or name in row.state.unmodified:
+    if name not in row.state.dict or name not in row.state.committed_state:
         return True
     history = get_history(row.of, name, UNREAD)
     return not history.deleted and all(id(one) in made for one in history.added or ())
@@ -178,7 +178,7 @@ def _only_adds(row: _Row, name: str, made: set[int]) -> bool:
 def _hand_down(row: _Row) -> None:
     """The id of a row to those below it."""
     for name, key in row.shape.below:
-        if name in row.state.dict and name not in row.state.unmodified:
+        if name in row.state.dict and name in row.state.committed_state:
             for one in get_history(row.of, name, UNREAD).added or ():
                 inspect(one).dict[key] = row.of.id
 
