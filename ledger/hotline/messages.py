@@ -158,13 +158,7 @@ def forget(row: Outbox, _at: datetime) -> None:
         select(OrderMessage, ExternalOrder.appeal_id)
         .join(ExternalOrder, ExternalOrder.id == OrderMessage.order_id)
         .join(Appeal, Appeal.id == ExternalOrder.appeal_id)
-        .where(
-            or_(
-                Appeal.number == number,
-                Appeal.master_id
-                == select(Appeal.id).where(Appeal.number == number).scalar_subquery(),
-            )
-        )
+        .where(or_(Appeal.id == own, Appeal.master_id == own))
     )
     for message, appeal_id in db.session.execute(told).all():
         body = json.loads(message.body)
