@@ -19,13 +19,13 @@ from ..people.actor import Actor
 from ..trail.act import EXPLICIT
 from .lifecycle import MERGED
 from .opening import Opening
+from .ordering import OPEN as OPEN_ORDER
 from .parts import ExternalOrder
 from .record import NEVER, Invalid
 
 TOLD: Final[frozenset[str]] = frozenset({"reviewed", "confirmed", "closed", "declined"})
 """States with something to tell whoever asked: a reply that has passed, or why there is none."""
 
-OPEN_ORDER = "open"
 NO_WORDS = "热线平台回访结果为不满意，未附诉求人意见。"
 UNREACHED = "unreached"
 

@@ -89,11 +89,14 @@ uphold            | reviewed                    | K M
 close             | confirmed                   | K
 refuse_closing    | confirmed                   | K
 tell              | answered reviewed confirmed closed | L O C
-recur             | closed                      | L O C client
+recur             | closed                      | L O C client system
 link_order        | any                         | L O C client system
 end_order         | any                         | O C client system
 suggest_rework    | any                         | O C client system
 answer_suggestion | any                         | C
+return_order      | any                         | O C
+undo_return       | any                         | O C
+their_call_back   | any                         | O C client system
 hold              | accepted assigned reviewed  | C
 resume            | held                        | C
 reopen            | closed declined withdrawn   | C
