@@ -117,6 +117,9 @@ class Order:
     sub_number: str
     state: str
     their_due_at: datetime | None
+    their_result: str
+    returned_at: datetime | None
+    return_due_at: datetime | None
 
     @property
     def full_number(self) -> str:
@@ -589,6 +592,9 @@ _ORDERS = (
         _order.sub_number,
         _order.state,
         _order.their_due_at,
+        _order.their_result,
+        _order.returned_at,
+        _order.return_due_at,
     )
     .where(_order.appeal_id == bindparam("of"))
     .order_by(_order.id)

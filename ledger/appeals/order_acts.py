@@ -14,6 +14,7 @@ from .act_forms import ActForm
 from .ordering import ENDED, ORDER_STATES
 from .parts import ExternalOrder, order_known
 from .record import Invalid
+from .returning import returned_in_words
 
 if TYPE_CHECKING:
     from .acts import Doing, Drawing
@@ -59,7 +60,8 @@ def in_words(order: Order) -> str:
         said.append(ORDER_STATES[ENDED])
     elif order.their_due_at is not None:
         said.append(f"平台要求{clocks.shown_end(order.their_due_at)}前反馈")
-    return f"{order.source_system} {order.full_number}" + (f"（{said[0]}）" if said else "")
+    said += returned_in_words(order)
+    return f"{order.source_system} {order.full_number}" + (f"（{'；'.join(said)}）" if said else "")
 
 
 def hotlines() -> dict[str, str]:

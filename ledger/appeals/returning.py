@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Table, case, func, inspect, null, select, update
 
+from ..catalogue.queries import catalogue
 from ..catalogue.words import SATISFACTION, SOLVED
+from ..config import SHANGHAI
 from ..db import db
+from ..deadlines import clocks
+from ..deadlines.calendar import local_day
 from ..people.actor import Actor
 from ..trail.act import EXPLICIT
 from .lifecycle import MERGED
@@ -41,6 +45,10 @@ class TheirCallBack:
     satisfied: str = ""
     words: str = ""
     happened_at: datetime | None = None
+
+    @property
+    def is_bad(self) -> bool:
+        return self.reached and self.satisfied == "unsatisfied"
 
     @property
     def code(self) -> str:
@@ -121,8 +129,7 @@ class Returning(Opening):
                 act.data["called_at"] = result.happened_at.isoformat()
             act.texts["note"] = result.words
             order.their_result = result.code
-            unsatisfied = result.reached and result.satisfied == "unsatisfied"
-            if self.state == "confirmed" and unsatisfied:
+            if self.state == "confirmed" and result.is_bad and self._is_of_answer(result):
                 self.close_stopped = True
                 return "stopped"
         if self.state == MERGED:
@@ -135,9 +142,8 @@ class Returning(Opening):
         return master._hears(result, by=by, at=at)
 
     def _hears(self, result: TheirCallBack, *, by: Actor, at: datetime) -> str:
-        if not result.reached:
+        if not result.reached or not self._is_of_answer(result):
             return "note"
-        unsatisfied = result.satisfied == "unsatisfied"
         if self.state == "reviewed" and not self.undetermined:
             self.call_back(
                 by=by,
@@ -145,13 +151,23 @@ class Returning(Opening):
                 contacted=result.contacted,
                 solved=result.solved,
                 satisfaction=result.satisfied,
-                words=result.words or (NO_WORDS if unsatisfied else ""),
+                words=result.words or (NO_WORDS if result.is_bad else ""),
             )
             return "call_back"
-        if self.state == "closed" and unsatisfied:
+        if self.state == "closed" and result.is_bad:
             self.recur(result.words or NO_WORDS, by=by, at=at)
             return "recur"
         return "note"
+
+    def _is_of_answer(self, result: TheirCallBack) -> bool:
+        """Whether they called back about the answer that stands: not before it passed."""
+        called_at, passed_at = result.happened_at, self.reviewed_at
+        if called_at is None or passed_at is None:
+            return True
+        day = called_at.astimezone(SHANGHAI)
+        if (day.hour, day.minute, day.second) == (0, 0, 0):  # told by the day alone
+            return local_day(called_at) >= local_day(passed_at)
+        return called_at >= passed_at
 
     def _check_own(self, order: ExternalOrder) -> None:
         if order not in self.external_orders:
@@ -236,10 +252,26 @@ def _due_at(order: ExternalOrder, passed_at: datetime | None) -> datetime | None
     return order.their_due_at or NEVER
 
 
-def results_in_words(orders: Iterable[ExternalOrder]) -> list[str]:
+def results_in_words(orders: Iterable[Any]) -> list[str]:
     """What hotlines heard of an answer, for whoever is about to call back."""
     return [
         f"{one.source_system}工单{one.full_number}热线平台回访结果：{found.said}。"
         for one in orders
         if (found := TheirCallBack.of(one.their_result)) is not None
     ]
+
+
+def returned_in_words(order: Any) -> list[str]:
+    """How the answer stands in the hotline's eyes: 已回填, 待回填, and what it heard itself."""
+    said = []
+    told_by = catalogue().hotlines().get(order.source_system)
+    way = "" if told_by is None else told_by.return_way
+    if way == "push":
+        said.append("接口推送回告")
+    elif order.return_due_at is not None and way == "manual":
+        said.append("待回填")
+    elif order.returned_at is not None:
+        said.append(f"{clocks.shown(order.returned_at)}已回填")
+    if (heard := TheirCallBack.of(order.their_result)) is not None:
+        said.append(f"平台回访：{heard.said}")
+    return said

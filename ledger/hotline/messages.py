@@ -14,7 +14,7 @@ from ..appeals.lifecycle import MERGED
 from ..appeals.models import Appeal
 from ..appeals.parts import ExternalOrder, FormerOwner
 from ..appeals.public_then import Then, said_then
-from ..catalogue.queries import ChannelFacts, catalogue
+from ..catalogue.queries import catalogue
 from ..db import db
 from ..trail.models import ERASED, Entry
 from ..work.models import Outbox
@@ -29,18 +29,11 @@ NOWHERE = "没有可以推送的平台：请系统管理员登记该来源的接
 DONE = ("delivered", "set_aside")
 
 
-def told_by() -> dict[str, ChannelFacts]:
-    """By each hotline the channel that says how it is told: the first that is in use."""
-    found: dict[str, ChannelFacts] = {}
-    for one in sorted(catalogue().channels.values(), key=lambda one: not one.active):
-        if one.source_system:
-            found.setdefault(one.source_system, one)
-    return found
-
-
 def pushed_sources() -> list[str]:
     """The hotlines whose channels say 接口推送."""
-    return sorted(source for source, one in told_by().items() if one.return_way == PUSH)
+    return sorted(
+        source for source, one in catalogue().hotlines().items() if one.return_way == PUSH
+    )
 
 
 def fan_out(row: Outbox, _at: datetime) -> None:

@@ -21,7 +21,6 @@ from ..config import SHANGHAI
 from ..db import db
 from ..people.actor import Actor
 from ..people.models import Person
-from .messages import told_by
 
 PAGE = 20
 MOST_EXPORTED = 5000
@@ -51,7 +50,8 @@ class Filled:
 
 def manual_sources() -> dict[str, str]:
     """The hotlines whose channels say 人工回填, by name."""
-    return {source: one.name for source, one in told_by().items() if one.return_way == MANUAL}
+    found = catalogue().hotlines().items()
+    return {source: one.name for source, one in found if one.return_way == MANUAL}
 
 
 def offices_of(actor: Actor, at: datetime) -> frozenset[int]:

@@ -79,6 +79,8 @@ def test_filled_in_by_hand_and_taken_back(cast: Cast) -> None:
     assert "onclick" not in page and "data-copy-from" in page
     assert other not in page and late in page
 
+    assert "12345 GZ1（平台要求" in (article := tang.get(f"/appeals/{number}").text)
+    assert "前反馈；待回填）" in article
     (order_id,) = orders_of(cast, number)
     url, mark = next((u, m) for u, m in marks(page).items() if f"/{order_id}/" in u)
     assert tang.post(url, data={"mark": "0" * 32}).status_code == 409  # of another answer
@@ -88,7 +90,7 @@ def test_filled_in_by_hand_and_taken_back(cast: Cast) -> None:
     done = tang.get("/hotline/answers?view=done").text
     assert "GZ1" in done and "唐接线" in done
     trail = tang.get(f"/appeals/{number}").text
-    assert "回填热线" in trail and "12345 GZ1" in trail
+    assert "回填热线" in trail and "待回填）" not in trail and "已回填）" in trail
 
     undo = f"/hotline/answers/{order_id}/undo"
     assert cast.client("zhou").post(undo, data={"reason": ""}).status_code == 422
