@@ -229,7 +229,7 @@ class Returning(Opening):
         merged = select(appeals.c.id).where(
             appeals.c.master_id == self.id, appeals.c.state == MERGED
         )
-        waits: ColumnElement[datetime | None] = null()
+        waits: ColumnElement[Any] = null()
         if passed_at is not None:
             told = orders.c.returned_at >= passed_at
             waits = case(

@@ -68,7 +68,7 @@ class Hearing:
 
     def taken(self, number: str | None = None) -> list[dict[str, Any]]:
         """What it said it took, the same event once."""
-        found = {}
+        found: dict[str, dict[str, Any]] = {}
         for one in self.heard:
             if one["http"] == 200 and number in (None, one["order_number"]):
                 found.setdefault(one["event_id"], one)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import requests
 from sqlalchemy import select
 
 from cast import Cast
@@ -16,7 +17,7 @@ from ledger.appeals.models import Appeal
 from ledger.appeals.parts import ExternalOrder
 from ledger.db import db, now, writing
 from ledger.hotline import pushing
-from ledger.hotline.platforms import platforms
+from ledger.hotline.platforms import key_of, platforms
 from ledger.hotline.push_models import OrderMessage, PushTurn
 from ledger.people.actor import system
 from ledger.work import outbox
@@ -148,8 +149,8 @@ def test_one_worker_alone_speaks_to_a_platform_and_a_dead_one_is_followed(cast: 
             at = now()
             assert pushing.take_turn(one.id, "dies", at)
             batch = pushing._due(one.id, now(), 9)
-            with pushing.requests.Session() as session:
-                key = pushing.key_of(one.id)
+            with requests.Session() as session:
+                key = key_of(one.id)
                 assert key is not None
                 sent = [pushing.send(session, one.callback_url, key, m) for m in batch]
             assert len(sent) == 1 and not sent[0].fault

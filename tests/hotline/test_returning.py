@@ -64,8 +64,8 @@ def test_an_order_waits_while_its_answer_stands_and_nobody_has_told(cast: Cast) 
     # Another answer is another thing to tell.
     cast.do(number, lambda a, at: a.reopen("企业再次反映", by=cast.actor("zhou"), at=at))
     assert waits(cast, number) == [False]
-    for step in (cast.assign, cast.answer, cast.review):
-        step(number)
+    for again in (cast.assign, cast.answer, cast.review):
+        again(number)
     assert waits(cast, number) == [True]
 
 
