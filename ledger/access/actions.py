@@ -31,6 +31,9 @@ LABELS: Final[dict[str, str]] = {
     "phone_read": "查看电话",
     "notice_address_added": "添加通知地址",
     "notice_address_removed": "删除通知地址",
+    "return_way": "设置回告方式",
+    "push_resent": "重发回告",
+    "push_set_aside": "回告不再推送",
     "exported": "导出",
     "download": "下载附件",
 }

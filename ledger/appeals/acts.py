@@ -35,12 +35,14 @@ from . import (
     join_forms,
     judging_acts,
     lifecycle,
+    order_acts,
     outcome_acts,
     outcome_forms,
     outside_acts,
     outside_forms,
     plates,
     reckoning,
+    return_acts,
     sign_acts,
     sign_forms,
     sub_unit_acts,
@@ -260,6 +262,8 @@ def next_of(acts: list[Act], drawing: Drawing) -> Act | None:
         wanted.append("supplement")
     if appeal.told_at is None:
         wanted.append("tell")
+    if appeal.rework_suggested_at is not None:
+        wanted.append("answer_suggestion")
     if appeal.recurred_at is not None:
         wanted.append("reopen")
     return next((codes[code] for code in wanted if code in codes), None)
@@ -928,7 +932,8 @@ _ROWS: tuple[Act, ...] = (
     Act("send_back", "退回重报", ("send_back",), forms.SendBackForm, _send_back,
         offer=_offer_reasons("send_back"), tone="danger"),
     Act("call_back", "回访", ("call_back",), forms.CallBackForm, _call_back,
-        done="已登记回访情况"),
+        prefill=return_acts.prefill_result, depends=return_acts.on_results,
+        about=return_acts.about_results, done="已登记回访情况"),
     Act("attempt", "回访未接通", ("attempt",), forms.AttemptForm, _attempt,
         done="已登记回访未接通"),
     Act("uphold", "认定", ("uphold",), forms.UpholdForm, _uphold,
@@ -952,6 +957,7 @@ _ROWS: tuple[Act, ...] = (
         offer=_offer_reasons("reopen"), done="已重新受理，待交办", tone="danger"),
     Act("recur", "再次反映", ("recur",), forms.RecurForm, _recur,
         done="已记录，提请办公室撤销销号"),
+    *order_acts.rows(Act),
     Act("supplement", "补充", ("supplement",), forms.SupplementForm, _supplement,
         fold=frozenset({"happened_at"})),
     Act("attach", "上传附件", ("attach",), forms.AttachForm, _attach),

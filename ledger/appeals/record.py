@@ -173,6 +173,8 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     reworks: Mapped[int] = mapped_column(Integer, default=0)
     told_at: Mapped[datetime | None]
     recurred_at: Mapped[datetime | None]
+    rework_suggested_at: Mapped[datetime | None]
+    """Since when a hotline asks for 重办, until the office has said something to it."""
     closer_id: Mapped[int | None] = mapped_column(Id)
     closer_in_unit: Mapped[bool] = mapped_column(Boolean, default=False)
     """销号人人事关系在承办单位: shown, printed and counted."""
@@ -288,6 +290,7 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         if "copies" in vars(self):
             derived["copied"] = any(copy.stands for copy in self.copies)
         derived |= self._beyond()
+        self._settle_returns()
         if inspect(self).persistent:
             for name, value in derived.items():
                 if getattr(self, name) != value:
@@ -328,6 +331,9 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
 
     def _leave_master(self) -> None:
         """It is no longer handled with its master."""
+
+    def _settle_returns(self) -> None:
+        """Which of its external orders wait to be told."""
 
     @staticmethod
     def office_prefix(region_code: str) -> str:

@@ -122,6 +122,14 @@ class Catalogue:
         found = self.reasons.get((kind, code))
         return code if found is None else found.name
 
+    def hotlines(self) -> dict[str, ChannelFacts]:
+        """By source system the channel that says how it is told: the first that is in use."""
+        found: dict[str, ChannelFacts] = {}
+        for one in sorted(self.channels.values(), key=lambda one: not one.active):
+            if one.source_system:
+                found.setdefault(one.source_system, one)
+        return found
+
     def category_by_code(self, code: str) -> CategoryFacts | None:
         return next((row for row in self.categories.values() if row.code == code), None)
 

@@ -48,11 +48,11 @@ SOLVED: Final[dict[str, str]] = {
 """解决情况, as the appellant said it in the call-back; the unit's own word is the outcome."""
 
 RETURN_WAYS: Final[dict[str, str]] = {
+    "push": "接口推送",
     "manual": "人工回填",
-    "push": "系统推送",
-    "none": "不需回传",
+    "none": "不回告",
 }
-"""结果回传: how the answer goes back to where the appeal came from."""
+"""回告方式: how the answer goes back to where the appeal came from."""
 
 REASON_KINDS: Final[dict[str, str]] = {
     "decline": "不予受理",

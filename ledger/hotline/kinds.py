@@ -15,7 +15,7 @@ from ..appeals.models import Appeal
 from ..catalogue.queries import catalogue
 from ..people.actor import Actor, Seat
 from ..sheets import Columns, Sheet
-from . import batch, feedback, firm_rows, intake, old_ledgers, orders, template
+from . import batch, feedback, firm_rows, intake, old_ledgers, orders, template, their_results
 from .batch import Batch
 from .feedback import Feedback
 from .firm_rows import FirmRows
@@ -24,6 +24,7 @@ from .models import ImportRun
 from .old_ledgers import OldLedgers
 from .permissions import carrying_seat, importing_seat
 from .taking import Orders
+from .their_results import TheirResults
 
 BY_ACTS = ("supplement", "correct", "recur", "reopen")
 """The acts that bring another text of the same order into the appeal, as its state allows."""
@@ -118,6 +119,14 @@ _ROWS = (
         "orders", "热线工单", importing_seat, orders.COLUMNS, Orders.required,
         lambda office_id, channel: Orders(channel, office_id), channels=hotlines,
         about="12345、12328等热线平台转来的工单，逐件登记为待受理；原答复写入“补充”，不改变办理状态。",
+    ),
+    FileKind(
+        "their_results", "热线平台回访结果", importing_seat, their_results.COLUMNS,
+        TheirResults.required,
+        lambda office_id, channel: TheirResults(channel, office_id), channels=hotlines,
+        about="12345、12328等热线平台自己回访的结果：待回访的即作为本件回访，待销号的不满意即暂停销号，"
+        "已销号的不满意列为再次反映，其余留作参考，不再重复回访企业。",
+        done="已采用",
     ),
     FileKind(
         "opening_orders", "热线工单（期初导入）", carrying_seat, orders.COLUMNS, Orders.required,

@@ -40,6 +40,7 @@ TABLE: Final[dict[str, dict[str, str]]] = {
     },
     "grant_posts": {"security_admin": EVERYWHERE},
     "keep_clocks": {"system_admin": EVERYWHERE},
+    "keep_channels": {"system_admin": EVERYWHERE},
     "read_log": {"auditor": EVERYWHERE},
     "see_deliveries": {"system_admin": EVERYWHERE},
     "export_messages": {"coordinator": REGION},
