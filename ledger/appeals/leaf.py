@@ -111,9 +111,12 @@ class Clock(Running):
 class Order:
     """An outside order, read."""
 
+    id: int
     source_system: str
     order_number: str
     sub_number: str
+    state: str
+    their_due_at: datetime | None
 
     @property
     def full_number(self) -> str:
@@ -190,6 +193,7 @@ class Leaf(Standing[Handing, Clock]):
         call_exempt: bool
         told_at: datetime | None
         recurred_at: datetime | None
+        rework_suggested_at: datetime | None
         closer_id: int | None
         closer_in_unit: bool
         master_id: int | None
@@ -488,7 +492,8 @@ _APPEAL = tuple(
         "details_asked", "details_question", "attempts", "attempt_half_days", "called_at",
         "caller_id", "contacted",
         "solved", "satisfaction", "undetermined", "upheld_for", "upholder_id", "call_exempt",
-        "close_stopped", "told_at", "recurred_at", "closer_id", "closer_in_unit",
+        "close_stopped", "told_at", "recurred_at", "rework_suggested_at", "closer_id",
+        "closer_in_unit",
         "duty_unendorsed", "master_id", "handled_with_id", "held_from", "joined_count",
         "is_open", "due_at", "warn_at", "due_spec", "due_stage", "asked", "asked_below", "copied",
         "hold_review_on", "hold_reason", "raised_by_id", "coordination_asked", "coordination_at",
@@ -577,7 +582,14 @@ _REQUESTS = (
     .order_by(_request.id)
 )  # fmt: skip
 _ORDERS = (
-    select(_order.source_system, _order.order_number, _order.sub_number)
+    select(
+        _order.id,
+        _order.source_system,
+        _order.order_number,
+        _order.sub_number,
+        _order.state,
+        _order.their_due_at,
+    )
     .where(_order.appeal_id == bindparam("of"))
     .order_by(_order.id)
 )

@@ -173,6 +173,8 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     reworks: Mapped[int] = mapped_column(Integer, default=0)
     told_at: Mapped[datetime | None]
     recurred_at: Mapped[datetime | None]
+    rework_suggested_at: Mapped[datetime | None]
+    """Since when a hotline asks for 重办, until the office has said something to it."""
     closer_id: Mapped[int | None] = mapped_column(Id)
     closer_in_unit: Mapped[bool] = mapped_column(Boolean, default=False)
     """销号人人事关系在承办单位: shown, printed and counted."""
