@@ -90,7 +90,18 @@ def _fulfilled(
     yield "落实日期", str(point.get("done_on") or "")
 
 
+def _of_order(data: Mapping[str, Any], _changed: Any, _rows: Rows, _texts: Texts) -> Say:
+    yield "外部工单", str(data.get("order", ""))
+    if data.get("reached") is False:
+        yield "是否接通", "否"
+    called_at = _moment(data.get("called_at"))
+    yield "热线回访时间", shown(called_at) if called_at else ""
+
+
 TOLD: dict[str, Callable[[Any, Any, Rows, Texts], Say]] = {
+    "return_order": _of_order,
+    "undo_return": _of_order,
+    "their_call_back": _of_order,
     "ask_hold": _asked,
     "write_out": _paper,
     "note_reply": _reply,

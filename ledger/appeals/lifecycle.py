@@ -174,6 +174,8 @@ ORDERERS = (
     _who("system", "command"),
 )
 """Through whom a hotline says what becomes of its orders."""
+FILLERS = (_who("operator", "jurisdiction"), *COORDINATOR)
+"""Who keeps a hotline's platform and this ledger together by hand."""
 DUTY = Who("duty_officer", "jurisdiction", critical_off_hours=True)
 HANDLERS = (
     _who("handler", "handling"),
@@ -388,7 +390,8 @@ VERBS: tuple[Verb, ...] = (
           _who("coordinator", "own_office")), "何时、用什么方式告知", note=True),
     Verb("recur", "再次反映", _states("closed"), SAME,
          (_who("liaison", "known"), _who("operator", "jurisdiction"),
-          _who("coordinator", "own_office"), _who("client", "own_order")),
+          _who("coordinator", "own_office"), _who("client", "own_order"),
+          _who("system", "command")),
          "再次反映的内容；提请办公室撤销销号", note=True),
     Verb("link_order", "关联外部工单", ANY, SAME,
          (_who("liaison", "known"), *ORDERERS),
@@ -436,6 +439,13 @@ VERBS: tuple[Verb, ...] = (
          _who("coordinator", "own_office")), "标记", note=True),
     Verb("exclude", "考核剔除", ANY, SAME, (_who("manager", "jurisdiction"),
          _who("coordinator", "own_office")), "理由和依据"),
+    Verb("return_order", "回填热线", ANY, SAME, FILLERS,
+         "哪一张工单；本系统的答复已在热线平台回填", note=True),
+    Verb("undo_return", "撤销回填", ANY, SAME, FILLERS, "哪一张工单和理由", note=True),
+    Verb("their_call_back", "热线平台回访结果", ANY, SAME,
+         (*FILLERS, _who("client", "own_order"), _who("system", "command")),
+         "哪一张工单、是否接通、是否解决、是否满意；待回访的即作为回访，待销号的不满意即暂停销号，"
+         "已销号的不满意即再次反映，其余留作参考", note=True),
     Verb("receive", "逾期未签收，视为签收", AT_UNITS, SAME,
          (_who("system", "command"),), "签收时限已过", assignment=_states("offered")),
     Verb("erase", "依法删除", ANY, SAME, (_who("system", "command"),),

@@ -31,6 +31,7 @@ from .parts import (
 from .passing import Passing
 from .pausing import Pausing
 from .reckoning import Reckoning
+from .returning import Returning
 from .signing import Signing
 
 __all__ = ["Appeal", "Assignment", "Attachment", "Deadline", "ExternalOrder", "Request"]
@@ -60,6 +61,7 @@ class Appeal(
     Conferring,
     Instructing,
     Ordering,
+    Returning,
 ):
     """诉求. See record.py for its columns."""
 

@@ -175,6 +175,22 @@ class ExternalOrder(Trailed, Base):
         UniqueConstraint("source_system", "order_number", "sub_number"),
         Index("ix_external_order_appeal_id", "appeal_id"),
         Index("ix_external_order_order_number", "order_number"),
+        Index(
+            "ix_external_order_return_due",
+            "source_system",
+            "return_due_at",
+            "id",
+            sqlite_where=text("return_due_at IS NOT NULL"),
+            postgresql_where=text("return_due_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_external_order_returned",
+            "source_system",
+            "returned_at",
+            "id",
+            sqlite_where=text("returned_at IS NOT NULL"),
+            postgresql_where=text("returned_at IS NOT NULL"),
+        ),
     )
     __trail__: ClassVar[str] = "external_order"
     __trail_key__: ClassVar[frozenset[str]] = CHILD
@@ -193,6 +209,9 @@ class ExternalOrder(Trailed, Base):
     their_result: Mapped[code] = mapped_column(default="")
     returned_at: Mapped[datetime | None]
     returned_by_id: Mapped[int | None] = mapped_column(Id)
+    return_due_at: Mapped[datetime | None] = mapped_column(info=DERIVED)
+    """While its answer stands and the hotline has not been told: by when it wants to be, NEVER
+    where it does not say (returning.py)."""
 
     appeal: Mapped[Appeal] = relationship(back_populates="external_orders")
 

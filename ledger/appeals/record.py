@@ -290,6 +290,7 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         if "copies" in vars(self):
             derived["copied"] = any(copy.stands for copy in self.copies)
         derived |= self._beyond()
+        self._settle_returns()
         if inspect(self).persistent:
             for name, value in derived.items():
                 setattr(self, name, value)
@@ -329,6 +330,9 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
 
     def _leave_master(self) -> None:
         """It is no longer handled with its master."""
+
+    def _settle_returns(self) -> None:
+        """Which of its external orders wait to be told."""
 
     @staticmethod
     def office_prefix(region_code: str) -> str:

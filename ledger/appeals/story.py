@@ -92,7 +92,7 @@ IDENTITY = frozenset(
 NEVER_TOLD = frozenset({"query_code", "raw"})
 """Kept in the ink, but no part of the story: the firm's own key, and a file's row as it came."""
 
-SPOKEN_WITH = frozenset({"attempt", "tell", "decline", "withdraw"})
+SPOKEN_WITH = frozenset({"attempt", "tell", "decline", "withdraw", "their_call_back"})
 """Verbs whose notes tell of a talk with the appellant, often by name."""
 
 FIRST = ("account", "public_reply", "particulars", "evidence")
@@ -122,6 +122,9 @@ NOTES: dict[tuple[str, str], str] = {
     ("end_order", "reason"): "撤回理由",
     ("suggest_rework", "note"): "重办要求",
     ("answer_suggestion", "reason"): "回应意见",
+    ("return_order", "note"): "回填说明",
+    ("undo_return", "reason"): "撤销理由",
+    ("their_call_back", "note"): "诉求人意见",
     ("review", "note"): "审核意见",
     ("accept", "note"): "受理意见",
     ("close", "note"): "销号意见",
