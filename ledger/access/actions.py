@@ -31,6 +31,12 @@ LABELS: Final[dict[str, str]] = {
     "phone_read": "查看电话",
     "notice_address_added": "添加通知地址",
     "notice_address_removed": "删除通知地址",
+    "api_served": "热线接口请求",
+    "api_refused": "热线接口拒绝",
+    "api_client_added": "新增热线接入方",
+    "api_client_changed": "修改热线接入方",
+    "api_key_added": "新增接口密钥",
+    "api_key_ended": "停用接口密钥",
     "exported": "导出",
     "download": "下载附件",
 }
