@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import IO, Any, cast
 
 import structlog
 from flask import Blueprint, Flask, Response, current_app, request
@@ -177,7 +177,7 @@ def _written(asking: Asking, act: Callable[[datetime], Done], key: str, digest: 
             db.session.flush()
             status, text = done.status, json.dumps(_done(done), ensure_ascii=False)
             if key:
-                table: Table = ApiIdempotency.__table__  # type: ignore[assignment]
+                table = cast(Table, ApiIdempotency.__table__)
                 db.session.connection().execute(
                     insert(table),
                     {
@@ -314,7 +314,7 @@ class _Sent:
 
     def __init__(self, filename: str, content: bytes) -> None:
         self.filename: str | None = filename
-        self.stream = io.BytesIO(content)
+        self.stream: IO[bytes] = io.BytesIO(content)
 
 
 @blueprint.post("/orders/<number>/attachments")

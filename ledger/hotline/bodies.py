@@ -116,7 +116,7 @@ class OneOf(fields.String):
         """Said above."""
 
 
-class Bytes(fields.String):
+class Bytes(fields.Field[bytes]):
     """Base64."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **more: Any) -> bytes:
@@ -191,7 +191,9 @@ class WithdrawalBody(_OfOrder):
 
 class AttachmentBody(_OfOrder):
     filename = Words(200, least=1, line=True, required=True)
-    content = Bytes(**_own(required=True, metadata={"description": "文件内容（base64）"}))
+    content = Bytes(
+        **_own(required=True, metadata={"type": "string", "description": "文件内容（base64）"})
+    )
 
 
 class CallBackBody(_OfOrder):

@@ -10,10 +10,11 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import cast
+from urllib.parse import quote
 
 from flask import current_app, request
 from sqlalchemy import Table, func, insert, select, update
-from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import IntegrityError
 
 from .. import access
@@ -90,8 +91,6 @@ def target() -> str:
 
 
 def _quoted(path: str) -> str:
-    from urllib.parse import quote
-
     return quote(path, safe="/!$&'()*+,;=:@~-._")
 
 
@@ -155,7 +154,7 @@ def _known(key_id: str, nonce: str, at: datetime) -> tuple[Caller, str]:
 
 def note(caller: Caller, subject: str, at: datetime, detail: str = "") -> None:
     """In the transaction that does what was asked: its nonce, and its line. Raises Problem."""
-    table: Table = ApiNonce.__table__  # type: ignore[assignment]
+    table = cast(Table, ApiNonce.__table__)
     try:
         db.session.connection().execute(
             insert(table), {"key_id": caller.key_row, "nonce": caller.nonce, "at": at}
@@ -212,8 +211,7 @@ def _spend(caller: Caller, at: datetime) -> None:
 
 def _fetch(caller: Caller, minute: int) -> int:
     """So many more for this minute."""
-    client: Table = ApiClient.__table__  # type: ignore[assignment]
-    key: Table = ApiKey.__table__  # type: ignore[assignment]
+    client, key = cast(Table, ApiClient.__table__), cast(Table, ApiKey.__table__)
     mine = client.c.id == caller.client_id
     with writing() as at:
         row = db.session.execute(
@@ -222,16 +220,14 @@ def _fetch(caller: Caller, minute: int) -> int:
             .with_for_update()
         ).one()
         taken = row.rate_taken if row.rate_minute == minute else 0
-        some = max(0, min(max(1, row.rate // 50), row.rate - taken))
+        some = max(0, min(max(1, int(row.rate) // 50), int(row.rate) - int(taken)))
         if some:
-            _done(update(client).where(mine).values(rate_minute=minute, rate_taken=taken + some))
-            _done(update(key).where(key.c.id == caller.key_row).values(used_at=at))
+            spent = {"rate_minute": minute, "rate_taken": taken + some}
+            connection = db.session.connection()
+            connection.execute(update(client).where(mine).values(spent))
+            connection.execute(update(key).where(key.c.id == caller.key_row).values(used_at=at))
             db.session.commit()
     return some
-
-
-def _done(statement: object) -> CursorResult[object]:
-    return db.session.connection().execute(statement)  # type: ignore[call-overload,no-any-return]
 
 
 def headers_of(problem: Problem) -> Mapping[str, str]:

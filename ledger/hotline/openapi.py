@@ -94,9 +94,6 @@ def described() -> dict[str, Any]:
     found: dict[str, Any] = spec.to_dict()
     found["security"] = [{header: [] for header in _HEADERS}]
     found["x-problems"] = {slug: title for slug, (_, title) in TITLES.items()}
-    for schema in found["components"]["schemas"].values():
-        if schema.get("type") == "object" and schema.get("additionalProperties") is None:
-            schema.pop("additionalProperties", None)
     return found
 
 

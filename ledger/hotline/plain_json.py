@@ -28,12 +28,10 @@ def read(body: bytes) -> Any:
     except RecursionError:
         raise _too_deep() from None
     except ValueError as error:
-        where = f"第{error.lineno}行第{error.colno}个字符处" if _is_placed(error) else ""
+        where = ""
+        if isinstance(error, json.JSONDecodeError):
+            where = f"（第{error.lineno}行第{error.colno}个字符处）"
         raise Problem("bad-json", f"请求内容不是有效的JSON{where}，请核对后重新发送。") from None
-
-
-def _is_placed(error: ValueError) -> bool:
-    return isinstance(error, json.JSONDecodeError)
 
 
 def _refuse_deep(text: str) -> None:

@@ -27,6 +27,7 @@ from ..config import SHANGHAI
 from ..db import db
 from ..deadlines.queries import caps_in_force
 from ..firms import names, phones
+from ..people.directory import directory
 from ..people.models import Unit
 from .api_models import ApiMessage
 from .clients import channel_of
@@ -59,13 +60,13 @@ def create(caller: Caller, said: Mapping[str, Any], raw: str, at: datetime) -> D
     """Inside a write transaction. Raises Problem."""
     number, sub = said["order_number"], said["sub_number"]
     _not_ahead(said["received_at"], at, "received_at")
-    standing = db.session.scalars(_orders(caller, number)).all()
+    standing = db.session.scalars(orders_numbered(caller, number)).all()
     same = next((one for one in standing if one.sub_number == sub), None)
     if same is not None:
         return _again(caller, same, said, raw, at)
     base = next(iter(standing), None)
     if base is None and said["previous"]:
-        base = db.session.scalar(_orders(caller, said["previous"]).limit(1))
+        base = db.session.scalar(orders_numbered(caller, said["previous"]).limit(1))
         if base is None:
             said = {**said, "content": f"{said['content']}\n（前一工单编号：{said['previous']}）"}
     known = _registration(said, caller, at)
@@ -86,7 +87,7 @@ def create(caller: Caller, said: Mapping[str, Any], raw: str, at: datetime) -> D
     return Done(201, order, appeal, {}, fresh=True)
 
 
-def _orders(caller: Caller, number: str) -> Select[tuple[ExternalOrder]]:
+def orders_numbered(caller: Caller, number: str) -> Select[ExternalOrder]:
     return (
         select(ExternalOrder)
         .where(
@@ -241,8 +242,6 @@ def _read(read: Callable[[str], str], text: str, error: type[ValueError]) -> tup
 
 
 def _region(caller: Caller) -> str:
-    from ..people.directory import directory
-
     return directory().units[caller.office_id].region_code
 
 
@@ -292,8 +291,7 @@ def update(
         raise Problem("order-ended", f"工单{order.full_number}已撤回，不再接收更新。")
     _not_ahead(happened, at, "at")
     late = _is_late(order, happened) if said.get("at") else False
-    message = _keep(caller, order, kind, said["update_id"], digest, raw, happened, at, late=late)
-    del message
+    _keep(caller, order, kind, said["update_id"], digest, raw, happened, at, late=late)
     _by_verb(lambda: _VERBS[kind](_Update(caller, order, appeal, said, happened, late, at, files)))
     return Done(201, order, appeal, {"late": late})
 
@@ -414,20 +412,20 @@ def _keep(
     at: datetime,
     *,
     late: bool = False,
-) -> ApiMessage:
-    message = ApiMessage(
-        client_id=caller.client_id,
-        order_id=order.id,
-        kind=kind,
-        update_id=update_id,
-        digest=digest,
-        raw=raw,
-        happened_at=happened,
-        late=late,
-        at=at,
+) -> None:
+    db.session.add(
+        ApiMessage(
+            client_id=caller.client_id,
+            order_id=order.id,
+            kind=kind,
+            update_id=update_id,
+            digest=digest,
+            raw=raw,
+            happened_at=happened,
+            late=late,
+            at=at,
+        )
     )
-    db.session.add(message)
-    return message
 
 
 def digest_of(said: Mapping[str, Any]) -> str:
@@ -445,7 +443,7 @@ def digest_of(said: Mapping[str, Any]) -> str:
 
 def order_of(caller: Caller, number: str, sub: str) -> ExternalOrder:
     """Raises Problem."""
-    wanted = _orders(caller, number).where(ExternalOrder.sub_number == sub)
+    wanted = orders_numbered(caller, number).where(ExternalOrder.sub_number == sub)
     found = db.session.scalar(wanted) if _is_sane(number) and _is_sane(sub) else None
     if found is None:
         raise unknown(number, sub)

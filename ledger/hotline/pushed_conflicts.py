@@ -11,13 +11,14 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from ..appeals.parts import ExternalOrder
 from ..config import SHANGHAI
 from ..db import db
 from .clients import channel_of
 from .door import Caller
 from .models import ImportLine, ImportRun
 from .problems import Problem
-from .pushed import _orders
+from .pushed import orders_numbered
 
 KIND = "orders"
 
@@ -25,9 +26,8 @@ KIND = "orders"
 def write(caller: Caller, said: Mapping[str, Any], problem: Problem, at: datetime) -> None:
     """Inside a write transaction. What was written down already, and is not settled, is not
     written again: a platform that is refused sends it again and again."""
-    order = db.session.scalar(
-        _orders(caller, said["order_number"]).where(_orders_sub(said["sub_number"]))
-    )
+    numbered = orders_numbered(caller, said["order_number"])
+    order = db.session.scalar(numbered.where(ExternalOrder.sub_number == said["sub_number"]))
     if order is None:
         return
     theirs = json.dumps(problem.more["theirs"], ensure_ascii=False)
@@ -57,12 +57,6 @@ def write(caller: Caller, said: Mapping[str, Any], problem: Problem, at: datetim
             theirs=theirs,
         )
     )
-
-
-def _orders_sub(sub: str) -> Any:
-    from ..appeals.parts import ExternalOrder
-
-    return ExternalOrder.sub_number == sub
 
 
 def _run_of(caller: Caller, at: datetime) -> ImportRun:

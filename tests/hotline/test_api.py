@@ -8,10 +8,10 @@ import re
 import time
 from typing import Any
 
-from api_hand import ORDERS, Platform, ago, connect, counts, order
 from sqlalchemy import func, select
 
 from cast import Cast
+from hotline.api_hand import ORDERS, Platform, ago, connect, counts, order
 from ledger.access import AccessLog
 from ledger.appeals.models import Appeal
 from ledger.appeals.replay import check_appeal
