@@ -68,6 +68,7 @@ def commands() -> list[click.Command]:
     from .appeals.indexing import reindex
     from .audit.erase import erase_command
     from .audit.verify import verify_command
+    from .hotline.client_commands import api_client
     from .hotline.commands import import_batch, import_firms, import_ledger, import_orders
 
     return [
@@ -78,6 +79,7 @@ def commands() -> list[click.Command]:
         seed_demo,
         create_admins,
         import_orders,
+        api_client,
         import_ledger,
         import_batch,
         import_firms,

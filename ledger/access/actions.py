@@ -34,6 +34,12 @@ LABELS: Final[dict[str, str]] = {
     "return_way": "设置回告方式",
     "push_resent": "重发回告",
     "push_set_aside": "回告不再推送",
+    "api_served": "热线接口请求",
+    "api_refused": "热线接口拒绝",
+    "api_client_added": "新增热线接入方",
+    "api_client_changed": "修改热线接入方",
+    "api_key_added": "新增接口密钥",
+    "api_key_ended": "停用接口密钥",
     "exported": "导出",
     "download": "下载附件",
 }

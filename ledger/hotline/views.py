@@ -22,11 +22,22 @@ from ..people.acting import current_actor
 from ..people.actor import Actor
 from ..sheets import Row, Sheet, SheetError
 from ..web import Choice, Files, Form, NotFound, Radio, Refused, as_download, see_other
-from . import drafts, feedback_sheet, feedback_views, queries, return_views, settling
+from . import (
+    api_views,
+    client_views,
+    drafts,
+    feedback_sheet,
+    feedback_views,
+    queries,
+    return_views,
+    settling,
+)
+from .clients import Clients
 from .drafts import AlreadyTaken, BadMapping, Gone
 from .intake import CONFLICT, Problem, Unusable
 from .kinds import KINDS, FileKind
 from .models import ImportDraft, ImportLine, ImportRun
+from .platforms import kept_by
 from .queries import Lines, Place, Reach
 from .settling import Phrase
 from .taking import NoSuchChannel
@@ -65,6 +76,9 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(blueprint)
     app.register_blueprint(feedback_views.blueprint)
     return_views.init_app(app)
+    api_views.init_app(app)
+    kept_by(Clients())
+    client_views.init_app(app)
     doors = app.extensions.setdefault("ledger_doors", {})
     doors["/imports/"] = lambda actor: any(kind.may(actor) for kind in KINDS.values())
 

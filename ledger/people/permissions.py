@@ -43,6 +43,7 @@ TABLE: Final[dict[str, dict[str, str]]] = {
     "keep_channels": {"system_admin": EVERYWHERE},
     "read_log": {"auditor": EVERYWHERE},
     "see_deliveries": {"system_admin": EVERYWHERE},
+    "keep_clients": {"system_admin": EVERYWHERE},
     "export_messages": {"coordinator": REGION},
 }
 

@@ -11,7 +11,17 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Final
 
-from flask import Flask, Response, g, make_response, render_template, request, session, url_for
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    g,
+    make_response,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask_security import Security, SQLAlchemyUserDatastore
 from flask_security.utils import hash_password, login_user, logout_user, verify_password
 from flask_wtf.csrf import validate_csrf
@@ -150,6 +160,8 @@ def _who_and_posts() -> tuple[str, list[str]] | None:
 def _guard() -> Response | None:
     if request.endpoint == "static":
         return None
+    if request.blueprint in current_app.extensions.get("ledger_signed", ()):
+        return None  # opened by signatures, each request by its own, and by no session
     had_session = "_user_id" in session
     _end_if_idle()
     # A token in a header or an address would also name somebody: only the session counts.

@@ -56,6 +56,7 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(blueprint)
     app.extensions.setdefault("ledger_doors", {})[HOME] = _watches
     app.extensions.setdefault("ledger_desks", []).append(desk_of)
+    app.extensions["ledger_urge"] = Urge.record
 
 
 def _watches(actor: Actor) -> bool:
