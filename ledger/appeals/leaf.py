@@ -101,6 +101,7 @@ class Clock(Running):
         ended_as: str
         stated_at: datetime | None
         stated_seq: int | None
+        round: int
 
     def __init__(self, row: Iterable[Any], held: Mapping[int, Handing]) -> None:
         self.__dict__.update(zip(_DEADLINE_KEYS, row, strict=True))
@@ -114,6 +115,9 @@ class Order:
     source_system: str
     order_number: str
     sub_number: str
+    state: str
+    received_at: datetime
+    their_due_at: datetime | None
 
     @property
     def full_number(self) -> str:
@@ -494,6 +498,7 @@ _APPEAL = tuple(
         "hold_review_on", "hold_reason", "raised_by_id", "coordination_asked", "coordination_at",
         "coordination_by_id", "difficulty", "proposal", "proposed_leader", "outside_count",
         "conference_count", "points_open", "urged", "supervised", "awaited", "instructed",
+        "received_at",
     )
 )  # fmt: skip
 _SEALED = (
@@ -554,7 +559,7 @@ _DEADLINES = (
             for name in (
                 "id", "assignment_id", "stage", "spec", "started_at", "due_at", "original_due_at",
                 "warn_at", "sentence", "provisional", "ended_at", "ended_as", "stated_at",
-                "stated_seq",
+                "stated_seq", "round",
             )
         )
     )
@@ -577,7 +582,14 @@ _REQUESTS = (
     .order_by(_request.id)
 )  # fmt: skip
 _ORDERS = (
-    select(_order.source_system, _order.order_number, _order.sub_number)
+    select(
+        _order.source_system,
+        _order.order_number,
+        _order.sub_number,
+        _order.state,
+        _order.received_at,
+        _order.their_due_at,
+    )
     .where(_order.appeal_id == bindparam("of"))
     .order_by(_order.id)
 )

@@ -26,7 +26,7 @@ from ..people.actor import Actor
 from ..people.models import Unit
 from ..trail.act import Act, Stream
 from ..trail.models import ERASED, Entry, next_serial
-from . import indexing, lifecycle, unit_sight
+from . import indexing, lifecycle, theirs, unit_sight
 from .behalf import Behalf, Recording
 from .lifecycle import BY_MANAGER, EXTENSION, FIRST_KEY, HOLD, OPEN, RETURN, SIGNING, Verdict
 from .parts import AppealPlate, Assignment, Copy, Deadline, FormerOwner
@@ -540,6 +540,10 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         else:
             spec = rule.stages.get(limit or stage, "")
             found = clocks.due(begin, spec, calendar, event)
+            if stage in theirs.BOUND:
+                found = theirs.beside_theirs(
+                    found, self.external_orders, begin, calendar, first_round=self.round == 1
+                )
             if found is None:
                 return None
             due = found

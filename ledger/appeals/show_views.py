@@ -47,6 +47,7 @@ from . import (
     sign_acts,
     signing,
     story,
+    transfer,
     urging,
 )
 from . import leaf as leaves
@@ -400,6 +401,7 @@ def article(
         "assignments": _assignments(appeal, actor, clocks_told, book),
         "files": signing.files_of(appeal, actor),
         "holders": _holders(appeal, at),
+        "transfer": transfer.told(appeal, at),
         "copied_to": copy_acts.told(appeal),
         "clocks": _clocks(appeal, clocks_told),
         "supervision": urging.summed_up(appeal.urged, appeal.supervised, appeal.awaited),
@@ -582,7 +584,7 @@ Fact = tuple[str, Any]
 def _facts(appeal: Leaf, knows: bool, book: Catalogue) -> list[Fact]:
     """What is known of the matter; only lines that say something, beside the few always wanted."""
     orders = "、".join(
-        f"{order.source_system} {order.full_number}"
+        f"{order.source_system} {order.full_number}{transfer.asked(order)}"
         for order in appeal.external_orders
         if order.is_theirs
     )
