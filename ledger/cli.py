@@ -69,6 +69,7 @@ def commands() -> list[click.Command]:
     from .audit.erase import erase_command
     from .audit.verify import verify_command
     from .hotline.commands import import_batch, import_firms, import_ledger, import_orders
+    from .hotline.reconcile_commands import reconcile_command
 
     return [
         database,
@@ -78,6 +79,7 @@ def commands() -> list[click.Command]:
         seed_demo,
         create_admins,
         import_orders,
+        reconcile_command,
         import_ledger,
         import_batch,
         import_firms,

@@ -175,6 +175,7 @@ class ExternalOrder(Trailed, Base):
         UniqueConstraint("source_system", "order_number", "sub_number"),
         Index("ix_external_order_appeal_id", "appeal_id"),
         Index("ix_external_order_order_number", "order_number"),
+        Index("ix_external_order_received", "source_system", "received_at", "id"),
     )
     __trail__: ClassVar[str] = "external_order"
     __trail_key__: ClassVar[frozenset[str]] = CHILD

@@ -27,10 +27,13 @@ def at(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%d %H:%M").replace(tzinfo=SHANGHAI)
 
 
+RECEIVED = at("2026-11-16 09:00")
+
+
 @dataclass
 class Order:
     their_due_at: datetime | None
-    received_at: datetime = at("2026-11-16 09:00")
+    received_at: datetime = RECEIVED
     source_system: str = "12345"
     state: str = "open"
     is_theirs: bool = True
