@@ -98,20 +98,17 @@ def start() -> ResponseReturnValue:
         form.since.data, form.until.data = today.replace(day=1), today
     else:
         status = 422
-        if form.validate_on_submit() and _sound(form, today):
+        period = _asked_period(form, today) if form.validate_on_submit() else None
+        if period is not None:
             upload = form.file.data[0].file
             try:
                 draft_id = _begin(upload, form.channel.data, seat.unit_id, actor)
             except SheetError as problem:
                 form.file.errors = [f"{problem}。"]
             else:
+                since, until = (day.isoformat() for day in period)
                 return see_other(
-                    url_for(
-                        "reconcile.columns",
-                        draft_id=draft_id,
-                        since=form.since.data.isoformat(),
-                        until=form.until.data.isoformat(),
-                    )
+                    url_for("reconcile.columns", draft_id=draft_id, since=since, until=until)
                 )
     latest = db.session.scalars(
         select(Reconciliation)
@@ -132,11 +129,16 @@ def start() -> ResponseReturnValue:
     ), status
 
 
-def _sound(form: ListForm, today: date) -> bool:
-    fault = Period(form.since.data, form.until.data).fault(today)
-    if fault:
+def _asked_period(form: ListForm | SpeedForm, today: date) -> Period | None:
+    """Of a form whose fields are sound; None where the period is not, which its field says."""
+    since, until = form.since.data, form.until.data
+    assert since is not None
+    assert until is not None
+    period = Period(since, until)
+    if fault := period.fault(today):
         form.until.errors = [fault]
-    return not fault
+        return None
+    return period
 
 
 def _begin(upload: Any, channel: str, office_id: int, by: Actor) -> int:
@@ -337,8 +339,9 @@ def _result_page(row: Reconciliation, problem: str = "", status: int = 200) -> R
     )  # fmt: skip
 
     def at(**place: Any) -> str:
-        settling = {"settled": 1} if settled else {}
-        return url_for("reconcile.result", of=row.id, finding=finding, **settling, **place)
+        if settled:
+            place["settled"] = 1
+        return url_for("reconcile.result", of=row.id, finding=finding, **place)
 
     return render_template(
         "hotline/reconcile_result.html",
@@ -381,11 +384,7 @@ def _asked_lines() -> list[int]:
 
 
 def _back(of: int) -> ResponseReturnValue:
-    return see_other(
-        url_for(
-            "reconcile.result", of=of, **{k: v for k, v in request.args.items() if k == "finding"}
-        )
-    )
+    return see_other(url_for("reconcile.result", of=of, finding=request.args.get("finding")))
 
 
 @blueprint.post("/reconcile/<int:of>/settlement")
@@ -489,26 +488,26 @@ def speed() -> ResponseReturnValue:
     if not request.args:
         form.since.data, form.until.data = today - timedelta(days=29), today
         form.hours.data = str(transfers.USUAL_HOURS)
-    fault = {} if not request.args or form.validate() else form.errors
-    if not fault:
-        period = Period(form.since.data, form.until.data)
-        hours = (form.hours.data or str(transfers.USUAL_HOURS)).strip()
-        if why := period.fault(today):
-            form.until.errors = [why]
-        elif not (hours.isascii() and hours.isdecimal() and 1 <= int(hours) <= MOST_HOURS):
-            form.hours.errors = [f"“转办时限（小时）”请填1至{MOST_HOURS}的整数"]
-        fault = form.errors
-    lines = (
-        []
-        if fault
-        else transfers.by_channel(actor, at, form.since.data, form.until.data, int(hours))
-    )
+    lines, hours = None, 0
+    if not request.args or form.validate():
+        period, hours = _asked_period(form, today), _asked_hours(form)
+        if period is not None and hours:
+            lines = transfers.by_channel(actor, at, *period, hours)
     return render_template(
         "hotline/transfers.html",
         form=form,
-        hours="" if fault else int(hours),
-        lines=[(line, catalogue().channel_name(line.channel)) for line in lines],
+        hours=hours,
+        lines=[(line, catalogue().channel_name(line.channel)) for line in lines or ()],
         span=span_words,
-        wrong=bool(fault),
+        wrong=lines is None,
         reconciles=reconciling_seat(actor) is not None,
-    ), 422 if fault else 200
+    ), 422 if lines is None else 200
+
+
+def _asked_hours(form: SpeedForm) -> int:
+    """0 where it makes no sense, which its field says."""
+    typed = (form.hours.data or str(transfers.USUAL_HOURS)).strip()
+    if typed.isascii() and typed.isdecimal() and 1 <= int(typed) <= MOST_HOURS:
+        return int(typed)
+    form.hours.errors = [f"“转办时限（小时）”请填1至{MOST_HOURS}的整数"]
+    return 0
