@@ -23,6 +23,11 @@ def lay(cast: Cast) -> dict[str, str]:
     cast.call_back(found["called_by_zhou"], by="zhou")
     found["recurred"] = cast.reach("closed")
     cast.do(found["recurred"], lambda a, at: a.recur("又关了", by=cast.actor("tang"), at=at))
+    found["suggested"] = cast.reach("closed")
+    cast.do(
+        found["suggested"],
+        lambda a, at: a.suggest_rework("GZ1", "请重办", by=cast.actor("tang"), at=at),
+    )
     found["asked"] = cast.reach("registered")
     cast.do(
         found["asked"], lambda a, at: a.ask_details("哪个收费站？", by=cast.actor("zhou"), at=at)

@@ -35,6 +35,7 @@ from . import (
     join_forms,
     judging_acts,
     lifecycle,
+    order_acts,
     outcome_acts,
     outcome_forms,
     outside_acts,
@@ -260,6 +261,8 @@ def next_of(acts: list[Act], drawing: Drawing) -> Act | None:
         wanted.append("supplement")
     if appeal.told_at is None:
         wanted.append("tell")
+    if appeal.rework_suggested_at is not None:
+        wanted.append("answer_suggestion")
     if appeal.recurred_at is not None:
         wanted.append("reopen")
     return next((codes[code] for code in wanted if code in codes), None)
@@ -952,6 +955,7 @@ _ROWS: tuple[Act, ...] = (
         offer=_offer_reasons("reopen"), done="已重新受理，待交办", tone="danger"),
     Act("recur", "再次反映", ("recur",), forms.RecurForm, _recur,
         done="已记录，提请办公室撤销销号"),
+    *order_acts.rows(Act),
     Act("supplement", "补充", ("supplement",), forms.SupplementForm, _supplement,
         fold=frozenset({"happened_at"})),
     Act("attach", "上传附件", ("attach",), forms.AttachForm, _attach),

@@ -156,6 +156,7 @@ class Closing(Handling):
         lead = self.lead
         self._forget_call()  # the result stands in the entry; the new round starts without one
         self._forget_answer()
+        self.rework_suggested_at = None
         self.round += 1
         self.reworks += 1
         self.lapse_clocks(at)
@@ -316,6 +317,7 @@ class Closing(Handling):
             self.closer_id = None
             self.closer_in_unit = False
             self.recurred_at = None
+            self.rework_suggested_at = None
             self.lead_unit_id = None
             self._forget_answer()
             self.start_clock("assign", at, "撤销销号")

@@ -358,19 +358,21 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
     waiting = mine.with_(view="office_turn")
     to_rule = mine.with_(view="to_rule")
     recurred = mine.with_(view="recurred", sort="registered")
+    suggested = mine.with_(view="rework_suggested", sort="registered")
     unendorsed = mine.with_(view="unendorsed")
     hold_due, follow_up = mine.with_(view="hold_due"), mine.with_(view="follow_up")
     instructed = mine.with_(view="replies_due")
     # Only where there are such units at all.
     offline = [mine.with_(view="on_behalf")] if directory().offline else []
     asker.count(*(filters for _, filters, _ in tiles), waiting, recurred, unendorsed, *offline)
-    asker.count(hold_due, follow_up, instructed)
+    asker.count(hold_due, follow_up, instructed, suggested)
     yield
     asker.read(waiting, 12)
     for filters in offline:
         asker.read(filters, 8, acts=ON_BEHALF)
     asker.read(to_rule, 5, acts=RULINGS)
     asker.read(recurred, 4, acts=("reopen",))
+    asker.read(suggested, 4, acts=("answer_suggestion",))
     asker.read(unendorsed, 4, acts=())
     asker.read(hold_due, 4, acts=("review_hold",))
     asker.read(follow_up, 4, acts=("note_reply",))
@@ -385,6 +387,7 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
     )
     aside = [
         asker.block("recurred", "再次反映（建议撤销销号）", recurred, kind="brief"),
+        asker.block("rework-suggested", "热线平台建议重办", suggested, kind="brief"),
         asker.block("unendorsed", "待追认", unendorsed, kind="brief"),
         asker.block("hold-due", "挂账待复核", hold_due, kind="brief"),
         asker.block("follow-up", "对外联系待跟进", follow_up, kind="brief", timed=False),

@@ -23,6 +23,7 @@ alone, whose index keeps to it."""
 VIEWS = {
     "office_turn": "待办公室办理",
     "recurred": "再次反映（建议撤销销号）",
+    "rework_suggested": "热线平台建议重办",
     "unendorsed": "待追认",
     "to_rule": "待裁定（退单、延期、挂账）",
     "to_approve": "待审批延期",

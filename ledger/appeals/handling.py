@@ -23,6 +23,7 @@ from .parts import Assignment, Deadline
 from .record import Invalid, Questioned, Refused
 from .reporting import Reporting
 from .standing import ANSWERS
+from .their_times import lowered
 
 if TYPE_CHECKING:
     from ..files.models import Attachment
@@ -225,7 +226,10 @@ class Handling(Reporting):
             why = f"由交办人核定，应于{shown}前办结。"
             self.start_clock(stage, at, "交办", assignment=assignment, until=due_at, why=why)
         else:
-            self.start_clock(stage, at, "交办", assignment=assignment, limit=limit)
+            clock = self.start_clock(stage, at, "交办", assignment=assignment, limit=limit)
+            if clock is not None and self.external_orders:
+                lowered(clock, self.external_orders, load_calendar(), after=at)
+                clock.original_due_at = clock.due_at  # as it was frozen
 
     def _start_assist_clocks(
         self, assignment: Assignment, at: datetime, due_at: datetime | None = None
@@ -546,6 +550,7 @@ class Handling(Reporting):
         with self.act("send_back", by=by, at=at, seen=seen) as act:
             act.data["reason"] = reason_code
             act.texts["reason"] = reason
+            self.rework_suggested_at = None
             self.end_clocks(at, "review")  # has been done
             act.assignment = self._back_to_lead(at, reason)
 

@@ -112,6 +112,7 @@ class Clock(Running):
 class Order:
     """An outside order, read."""
 
+    id: int
     source_system: str
     order_number: str
     sub_number: str
@@ -194,6 +195,7 @@ class Leaf(Standing[Handing, Clock]):
         call_exempt: bool
         told_at: datetime | None
         recurred_at: datetime | None
+        rework_suggested_at: datetime | None
         closer_id: int | None
         closer_in_unit: bool
         master_id: int | None
@@ -492,7 +494,8 @@ _APPEAL = tuple(
         "details_asked", "details_question", "attempts", "attempt_half_days", "called_at",
         "caller_id", "contacted",
         "solved", "satisfaction", "undetermined", "upheld_for", "upholder_id", "call_exempt",
-        "close_stopped", "told_at", "recurred_at", "closer_id", "closer_in_unit",
+        "close_stopped", "told_at", "recurred_at", "rework_suggested_at", "closer_id",
+        "closer_in_unit",
         "duty_unendorsed", "master_id", "handled_with_id", "held_from", "joined_count",
         "is_open", "due_at", "warn_at", "due_spec", "due_stage", "asked", "asked_below", "copied",
         "hold_review_on", "hold_reason", "raised_by_id", "coordination_asked", "coordination_at",
@@ -583,6 +586,7 @@ _REQUESTS = (
 )  # fmt: skip
 _ORDERS = (
     select(
+        _order.id,
         _order.source_system,
         _order.order_number,
         _order.sub_number,

@@ -167,6 +167,13 @@ NOTERS = (
     _who("system", "command"),
 )
 COORDINATOR = (_who("coordinator", "own_office"),)
+ORDERERS = (
+    _who("operator", "jurisdiction"),
+    *COORDINATOR,
+    _who("client", "own_order"),
+    _who("system", "command"),
+)
+"""Through whom a hotline says what becomes of its orders."""
 DUTY = Who("duty_officer", "jurisdiction", critical_off_hours=True)
 HANDLERS = (
     _who("handler", "handling"),
@@ -383,6 +390,15 @@ VERBS: tuple[Verb, ...] = (
          (_who("liaison", "known"), _who("operator", "jurisdiction"),
           _who("coordinator", "own_office"), _who("client", "own_order")),
          "再次反映的内容；提请办公室撤销销号", note=True),
+    Verb("link_order", "关联外部工单", ANY, SAME,
+         (_who("liaison", "known"), *ORDERERS),
+         "工单编号、来源平台；平台要求的反馈时限早于本件时限的，时限随之提前", note=True),
+    Verb("end_order", "外部工单撤回", ANY, SAME, ORDERERS,
+         "哪一张工单和理由；只结束该工单，不撤回诉求", note=True),
+    Verb("suggest_rework", "重办建议", ANY, SAME, ORDERERS,
+         "工单编号和要求；列入办公室待办，由办公室决定是否重办", note=True),
+    Verb("answer_suggestion", "回应重办建议", ANY, SAME, COORDINATOR,
+         "采纳（另行退回、撤销销号或催办），或不采纳及理由"),
     Verb("hold", "挂账跟踪", _states("accepted", "assigned", "reviewed"), ("held",), COORDINATOR,
          "情形、理由和下次复核日期，最长30天"),
     Verb("review_hold", "挂账复核", _states("held"), SAME, COORDINATOR,
@@ -514,6 +530,8 @@ class Facts:
     points_open: int = 0
     addressees: frozenset[int] = frozenset()
     """Units that an order or an instruction was put to."""
+    rework_suggested: bool = False
+    """A hotline asks for 重办, and the office has not said anything to it."""
     remainder_due: bool = False
     """Solved in part, and what is left is no appeal of its own yet."""
 
@@ -717,7 +735,7 @@ def _entitled(
         if on_behalf != (who.scope in IN_STEAD):
             continue
         if actor.kind != "person":
-            if who.role == actor.kind:
+            if who.role == actor.kind and _is_theirs(who, facts, actor):
                 yield None, None, verb.assignment
             continue
         if who.role == "registrar":
@@ -732,6 +750,13 @@ def _entitled(
                 continue
             for found, held in _in_scope(who.scope, facts, seat, actor, assignment_id, every):
                 yield found, held, states
+
+
+def _is_theirs(who: Who, facts: Facts | None, actor: Actor) -> bool:
+    """Of a client: its own orders alone."""
+    if who.scope != "own_order":
+        return True
+    return facts is not None and actor.source_system in facts.source_systems
 
 
 def _as_registrar(who: Who, facts: Facts | None, actor: Actor) -> Iterable[Candidate]:
@@ -827,6 +852,8 @@ def _not_now(verb: Verb, facts: Facts) -> str:
         )
     if verb.code in NEEDS_LEAD and facts.held_from not in ("", "assigned"):
         return "本件挂账前没有主办单位在办，请先恢复办理。"
+    if verb.code == "answer_suggestion" and not facts.rework_suggested:
+        return "没有需要回应的重办建议。"
     if verb.code == "uncopy" and not facts.copied:
         return "本件没有抄送。"
     if verb.code == "rule_return" and not facts.asked & RETURN:

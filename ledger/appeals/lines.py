@@ -213,6 +213,8 @@ def _marks(row: Row[Any]) -> tuple[tuple[str, str], ...]:
         found.append(("待补充", ""))
     if row.recurred_at is not None and not row.is_open:
         found.append(("再次反映", "bad"))
+    if row.rework_suggested_at is not None:
+        found.append(("建议重办", "bad"))
     if row.close_stopped and row.is_open:
         found.append(("热线回访不满意", "bad"))
     if row.opening:

@@ -1,5 +1,5 @@
 """The appeal: columns (record.py) and verbs (intake to opening, assisting, requesting, reckoning,
-pausing, outside, conferring) put together."""
+pausing, outside, conferring, ordering) put together."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from .instructing import Instructing
 from .instructions import Instruction, InstructionUnit
 from .joining import Joining
 from .judging import Judging
+from .ordering import Ordering
 from .outside import Outside
 from .outside_parts import Conference, ConferencePoint, OutsideRecord
 from .parts import (
@@ -58,6 +59,7 @@ class Appeal(
     Outside,
     Conferring,
     Instructing,
+    Ordering,
 ):
     """诉求. See record.py for its columns."""
 
@@ -80,6 +82,13 @@ class Appeal(
         Index("ix_appeal_closed_at", "office_id", "closed_at"),
         # Few of many: what asks for attention, whatever the ledger holds besides.
         _few("ix_appeal_recurred", "recurred_at IS NOT NULL", "office_id", "registered_at", "id"),
+        _few(
+            "ix_appeal_rework_suggested",
+            "rework_suggested_at IS NOT NULL",
+            "office_id",
+            "registered_at",
+            "id",
+        ),
         _few(
             "ix_appeal_unendorsed",
             "is_open IS true AND duty_unendorsed IS true",

@@ -350,12 +350,14 @@ class Submission(Base):
         )
 
 
-def order_known(source_system: str, order_number: str) -> ExternalOrder | None:
-    """The outside order of that number, without a sub-number, whoever may see its appeal."""
+def order_known(
+    source_system: str, order_number: str, sub_number: str = ""
+) -> ExternalOrder | None:
+    """The outside order of that number, whoever may see its appeal."""
     return db.session.scalar(
         select(ExternalOrder).where(
             ExternalOrder.source_system == source_system,
             ExternalOrder.order_number == order_number,
-            ExternalOrder.sub_number == "",
+            ExternalOrder.sub_number == sub_number,
         )
     )

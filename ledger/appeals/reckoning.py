@@ -17,7 +17,7 @@ from ..trail.canonical import Plain
 from .opening import Opening
 from .record import Invalid
 from .standing import line_of
-from .theirs import BOUND, beside_theirs, event_of
+from .their_times import BOUND, beside, event_of
 
 AS_IT_WAS = "own"
 """Instead of a version: each clock keeps its limit, and only the calendar counts anew."""
@@ -94,8 +94,8 @@ def reckon(
             spec = rule.spec(clock.stage) if rule and clock.stage in rule.stages else ""
         due = clocks.due(clock.started_at, spec, calendar, event) if event and spec else None
         if due is not None and clock.stage in BOUND:
-            due = beside_theirs(
-                due, orders, clock.started_at, calendar, first_round=clock.round == 1
+            due = beside(
+                due, orders, calendar, later=clock.round > 1, after=clock.started_at
             )
         if due is not None and (due.at, due.sentence) != (clock.due_at, clock.sentence):
             found.append(Reckoned(clock, spec, due))

@@ -26,7 +26,7 @@ from ..people.actor import Actor
 from ..people.models import Unit
 from ..trail.act import Act, Stream
 from ..trail.models import ERASED, Entry, next_serial
-from . import indexing, lifecycle, theirs, unit_sight
+from . import indexing, lifecycle, unit_sight
 from .behalf import Behalf, Recording
 from .lifecycle import BY_MANAGER, EXTENSION, FIRST_KEY, HOLD, OPEN, RETURN, SIGNING, Verdict
 from .parts import AppealPlate, Assignment, Copy, Deadline, FormerOwner
@@ -173,6 +173,8 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     reworks: Mapped[int] = mapped_column(Integer, default=0)
     told_at: Mapped[datetime | None]
     recurred_at: Mapped[datetime | None]
+    rework_suggested_at: Mapped[datetime | None]
+    """Since when a hotline asks for 重办, until the office has said something to it."""
     closer_id: Mapped[int | None] = mapped_column(Id)
     closer_in_unit: Mapped[bool] = mapped_column(Boolean, default=False)
     """销号人人事关系在承办单位: shown, printed and counted."""
@@ -540,10 +542,6 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         else:
             spec = rule.stages.get(limit or stage, "")
             found = clocks.due(begin, spec, calendar, event)
-            if stage in theirs.BOUND:
-                found = theirs.beside_theirs(
-                    found, self.external_orders, begin, calendar, first_round=self.round == 1
-                )
             if found is None:
                 return None
             due = found

@@ -39,7 +39,7 @@ from .pages import blueprint
 from .parts import Submission, order_known
 from .queries import find, knows_identity, office_for, sight_of
 from .register_forms import RegisterForm
-from .theirs import beside_theirs
+from .their_times import beside
 
 _ = attachment_views  # hangs its route
 
@@ -389,15 +389,11 @@ def expected_answer(appeal: Appeal) -> Expected | None:
     hand_off = max(waiting, key=lambda clock: clock.due_at)
     _version, rule = appeal.rule(hand_off.started_at)
     spec = rule.stages.get("answer", "")
-    due = beside_theirs(
-        clocks.due(hand_off.due_at, spec, load_calendar(), "交办"),
-        appeal.external_orders,
-        hand_off.due_at,
-        load_calendar(),
-        first_round=appeal.round == 1,
-    )
+    due = clocks.due(hand_off.due_at, spec, load_calendar(), "交办")
     if due is None:
         return None
+    orders, later = appeal.external_orders, appeal.round > 1
+    due = beside(due, orders, load_calendar(), later=later, after=hand_off.due_at)
     provisional = due.provisional or hand_off.provisional
     return Expected(_end(due.at, spec), "", False, provisional)
 

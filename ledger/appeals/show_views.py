@@ -42,6 +42,7 @@ from . import (
     holding,
     instructions,
     lifecycle,
+    order_acts,
     outcomes,
     show_queries,
     sign_acts,
@@ -584,9 +585,7 @@ Fact = tuple[str, Any]
 def _facts(appeal: Leaf, knows: bool, book: Catalogue) -> list[Fact]:
     """What is known of the matter; only lines that say something, beside the few always wanted."""
     orders = "、".join(
-        f"{order.source_system} {order.full_number}{transfer.asked(order)}"
-        for order in appeal.external_orders
-        if order.is_theirs
+        order_acts.in_words(order) for order in appeal.external_orders if order.is_theirs
     )
     before = "、".join(
         order.order_number

@@ -188,6 +188,7 @@ class Standing(Generic[A, D]):
         asked_below: Any
         copied: Any
         external_orders: Any
+        rework_suggested_at: datetime | None
         instructed: Any
         instruction_units: Any
         outcome: Any
@@ -275,6 +276,9 @@ class Standing(Generic[A, D]):
         if by is None or "liaison" in by.roles:
             persons.update(self._liaisons(at.astimezone(SHANGHAI).date()))
         orders = self.external_orders if by is None or by.kind != "person" else ()
+        sources = frozenset(order.source_system for order in orders)
+        if by is not None and by.kind == "client" and by.source_system not in sources:
+            sources |= self.sources_merged()
         joined = self.joined_named
         return Facts(
             state=self.state,
@@ -284,7 +288,8 @@ class Standing(Generic[A, D]):
             ever_accepted=self.accepted_at is not None,
             urgency=self.urgency,
             off_hours=is_off_hours(at),
-            source_systems=frozenset(order.source_system for order in orders),
+            source_systems=sources,
+            rework_suggested=self.rework_suggested_at is not None,
             known_to=frozenset(persons - {None}),
             known_to_units=frozenset({self.registrar_unit_id} - {None}),
             assignments=tuple(self._held(a, at) for a in self.assignments),
@@ -312,6 +317,10 @@ class Standing(Generic[A, D]):
             remainder_due=self.remainder_id is None
             and bool(left_over(self.outcome, self.particulars)),
         )
+
+    def sources_merged(self) -> frozenset[str]:
+        """Hotlines whose orders stand with what was merged into it."""
+        return frozenset()
 
     def _held(self, given: A, at: datetime) -> Held:
         above = None if given.parent_id is None else self.parent_of(given)

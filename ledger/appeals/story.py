@@ -118,6 +118,10 @@ NOTES: dict[tuple[str, str], str] = {
     ("call_back", "note"): "诉求人意见",
     ("tell", "note"): "告知情况",
     ("recur", "note"): "再次反映",
+    ("link_order", "note"): "关联说明",
+    ("end_order", "reason"): "撤回理由",
+    ("suggest_rework", "note"): "重办要求",
+    ("answer_suggestion", "reason"): "回应意见",
     ("review", "note"): "审核意见",
     ("accept", "note"): "受理意见",
     ("close", "note"): "销号意见",
@@ -485,6 +489,12 @@ class _Teller:
         if (told := beyond_story.TOLD.get(verb)) is not None:
             for label, words in told(data, self.set, self.rows, ink_texts(self.ink)):
                 self._say(label, words)
+        if verb in ("link_order", "end_order", "suggest_rework"):
+            self._say("外部工单", str(data.get("order", "")))
+            their_due = _moment(data.get("their_due"))
+            self._say("平台要求反馈时限", shown(their_due) if their_due else "")
+        if verb == "answer_suggestion":
+            self._say("重办建议", "采纳" if data.get("taken_up") else "不采纳")
         if verb == "instruct":
             self._instruction()
         if verb == "reply" and (seq := data.get("instruction")):

@@ -5,17 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..deadlines.clocks import shown, shown_end, span_words
+from ..deadlines.clocks import shown, span_words
 
 UNTRANSFERRED = ("registered", "accepted")
 """States in which an appeal still waits for its first hand-off."""
-
-
-def asked(order: Any) -> str:
-    """What a hotline asked of its order, behind the number; "" where it stated nothing."""
-    if order.their_due_at is None:
-        return ""
-    return f"（要求{shown_end(order.their_due_at)}前反馈）"
 
 
 def first_at(appeal: Any) -> datetime | None:

@@ -126,6 +126,10 @@ def _recurred(_filters: Filters, _actor: Actor, _at: datetime) -> Condition:
     return and_(func.coalesce(Appeal.state, "") == "closed", Appeal.recurred_at.is_not(None))
 
 
+def _rework_suggested(_filters: Filters, _actor: Actor, _at: datetime) -> Condition:
+    return Appeal.rework_suggested_at.is_not(None)
+
+
 def _unendorsed(_filters: Filters, _actor: Actor, _at: datetime) -> Condition:
     return and_(Appeal.is_open.is_(True), Appeal.duty_unendorsed.is_(True))
 
@@ -442,6 +446,7 @@ _DUTIES = {
 
 _TURNS: dict[str, Callable[[Filters, Actor, datetime], Condition]] = {
     "recurred": _recurred,
+    "rework_suggested": _rework_suggested,
     "unendorsed": _unendorsed,
     "to_rule": _to_rule,
     "to_approve": _to_approve,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from io import BytesIO
@@ -22,6 +22,7 @@ from ..firms import phones
 from ..people.actor import Actor
 from . import reconcile_words as words
 from .feedback_sheet import guarded, without_numbers
+from .orders import is_confidential
 from .reconcile_models import Reconciliation, ReconciliationLine
 
 LINES = 50
@@ -41,6 +42,7 @@ class Laid:
     state: str
     title: str
     acts: tuple[Act, ...] = ()
+    confidential: bool = False
 
     @property
     def advice(self) -> str:
@@ -115,13 +117,15 @@ def _joined(actor: Actor, at: datetime) -> Any:
         Appeal.lead_signed,
         Appeal.undetermined,
         Appeal.asked,
+        Appeal.confidential,
     ).outerjoin(Appeal, (Appeal.id == ReconciliationLine.appeal_id) & visible_to(actor, day))
 
 
 def _laid(row: Any, actor: Actor) -> Laid:
     line: ReconciliationLine = row[0]
     if row.number is None:
-        return Laid(line, "", "", "", _told(line))
+        theirs: dict[str, str] = json.loads(line.theirs) if line.theirs else {}
+        return Laid(line, "", "", "", _told(theirs), confidential=is_confidential(theirs))
     state = lifecycle.label(
         row.state,
         round_no=row.round,
@@ -133,7 +137,7 @@ def _laid(row: Any, actor: Actor) -> Laid:
     acts = tuple(
         act for act in map(ACTS.get, wanted) if act is not None and _open(act, row.state, actor)
     )
-    return Laid(line, row.number, row.label, state, row.title, acts)
+    return Laid(line, row.number, row.label, state, row.title, acts, row.confidential)
 
 
 def _open(act: Act, state: str, actor: Actor) -> bool:
@@ -143,9 +147,8 @@ def _open(act: Act, state: str, actor: Actor) -> bool:
     return state in verb.frm and bool(actor.roles & set(verb.roles))
 
 
-def _told(line: ReconciliationLine) -> str:
+def _told(cells: Mapping[str, str]) -> str:
     """The first words of a row that only their list has, without numbers."""
-    cells: dict[str, str] = json.loads(line.theirs) if line.theirs else {}
     told = " ".join((cells.get("title") or cells.get("content", "")).split())
     return without_numbers(told if len(told) <= TOLD else f"{told[: TOLD - 1]}…")
 
@@ -224,7 +227,7 @@ def _cells(laid: Laid) -> list[str]:
         line.their_word,
         laid.label,
         laid.state or words.MEANINGS.get(line.our_meaning, ""),
-        without_numbers(laid.title),
+        "（为诉求人保密）" if laid.confidential else without_numbers(laid.title),
         _phone(theirs.get("phone", "")),
         laid.way or "待处理",
         line.settled_by_name or "",

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from .. import access
 from ..appeals.record import Invalid
@@ -171,6 +171,7 @@ def bring_in(of: int, office_id: int, ids: Sequence[int], by: Actor) -> Brought:
             line.appeal_id, line.reason = taken.appeal_id, taken.reason
             if taken.outcome in ("created", "repeated"):
                 _settle(line, "imported" if taken.outcome == "created" else "known", by, at)
+                line.theirs = None  # what it said stands with the appeal now
             else:
                 left += 1
         db.session.commit()
@@ -217,7 +218,8 @@ def waiting_to_come_in(of: int) -> list[int]:
 def look_again(of: int, office_id: int, by: Actor) -> int:
     """Lines that wait, laid beside ours as it stands now; gives how many have come to agree.
 
-    What only ours has can be told by a newer list alone, and so can a row that was not read.
+    A row that was not read can be told by a newer list alone; what only ours has, too, unless it
+    has ended.
     """
     after, agreed = 0, 0
     while True:
@@ -229,7 +231,7 @@ def look_again(of: int, office_id: int, by: Actor) -> int:
                 .where(
                     ReconciliationLine.reconciliation_id == of,
                     ReconciliationLine.settled_at.is_(None),
-                    ReconciliationLine.finding.not_in(("ours_only", "unread")),
+                    ReconciliationLine.finding != "unread",
                     ReconciliationLine.id > after,
                 )
                 .order_by(ReconciliationLine.id)
@@ -254,7 +256,12 @@ def _again(
         line.appeal_id = ours.appeal_id
         _settle(line, "known", by, at)
         return True
-    line.appeal_id, line.our_meaning = ours.appeal_id, ours.meaning
+    was, line.appeal_id, line.our_meaning = line.our_meaning, ours.appeal_id, ours.meaning
+    if line.finding == "ours_only":
+        if ours.meaning != "ended" or was == "ended":
+            return False
+        _settle(line, "agreed", by, at)
+        return True
     if line.finding == "unknown":
         line.their_meaning = words.meaning_of(words.bare(line.their_word), own)
     differs = words.compared(line.their_word, line.their_meaning, ours.meaning)
@@ -306,5 +313,14 @@ def close(of: int, office_id: int, by: Actor) -> None:
         if waiting:
             raise Conflict(f"还有{waiting}行没有处理，处理完才能结束对账。")
         row.closed_at, row.closed_by_id, row.closed_by_name = at, by.id, by.name
+        # Rows that were not brought in have served their end.
+        db.session.execute(
+            update(ReconciliationLine)
+            .where(
+                ReconciliationLine.reconciliation_id == of,
+                ReconciliationLine.theirs.is_not(None),
+            )
+            .values(theirs=None)
+        )
         access.record("reconciliation_settled", f"reconciliation/{of}", "结束对账", at=at)
         db.session.commit()

@@ -21,10 +21,12 @@ from sqlalchemy.orm import aliased
 
 from .. import access, sheets
 from ..appeals.models import Appeal
+from ..appeals.ordering import ENDED
 from ..appeals.parts import ExternalOrder
 from ..db import Base, db, writing
 from ..deadlines.calendar import end_of, start_of
 from ..people.actor import Actor
+from ..people.models import Unit
 from ..sheets import Row, SheetError
 from ..trail.bulk import insert_rows
 from ..web import Conflict
@@ -86,9 +88,12 @@ class Ours(NamedTuple):
     sub_number: str
     appeal_id: int
     state: str
+    order_state: str
 
     @property
     def meaning(self) -> str:
+        if self.order_state == ENDED:
+            return "ended"
         return words.OURS.get(self.state, "ended")
 
     @property
@@ -127,6 +132,7 @@ _STANDING = (
         Appeal.id,
         # A merged number is answered for by its master.
         func.coalesce(_master.state, Appeal.state),
+        ExternalOrder.state,
     )
     .join(Appeal, Appeal.id == ExternalOrder.appeal_id)
     .outerjoin(_master, (_master.id == Appeal.master_id) & (Appeal.state == "merged"))
@@ -216,6 +222,8 @@ def reconcile(
     sheet = sheets.read(data, filename, words.COLUMNS, required=("number",), mapping=mapping)
     with writing() as at:
         draft_id = claim()
+        # Two lists of a new period at once: the second goes on with what the first began.
+        db.session.get_one(Unit, office_id, with_for_update={"of": Unit})
         row = db.session.scalars(
             select(Reconciliation)
             .where(
@@ -307,9 +315,7 @@ class _Run:
             }  # fmt: skip
             if ours is None:
                 cells = {name: one.cells[name] for name in ORDER_COLUMNS if one.cells.get(name)}
-                yield Finding(
-                    "theirs_only", **told, cells=json.dumps(cells, ensure_ascii=False)
-                )
+                yield Finding("theirs_only", **told, cells=json.dumps(cells, ensure_ascii=False))
                 continue
             self.met.add(ours.order_id)
             differs = words.compared(one.word, one.meaning, ours.meaning)
@@ -342,7 +348,7 @@ class _Run:
                 )
             with self._writing():
                 rows = db.session.execute(behind).all()
-                ours = [Ours(*row[:5]) for row in rows]
+                ours = [Ours(*row[:6]) for row in rows]
                 self._keep(
                     [
                         Finding(
@@ -353,13 +359,13 @@ class _Run:
                             appeal_id=one.appeal_id,
                         )
                         for one in ours
-                        if one.order_id not in self.met
+                        if one.order_id not in self.met and one.order_state != ENDED
                     ]
                 )
                 db.session.commit()
             if len(rows) < BATCH:
                 return
-            after = rows[-1][5], rows[-1][0]
+            after = rows[-1][6], rows[-1][0]
 
     def finish(self) -> None:
         """What this file no longer finds is settled by that."""
@@ -419,9 +425,7 @@ class _Run:
         for line in known.values():
             db.session.expunge(line)
 
-    def _known(
-        self, found: Sequence[Finding]
-    ) -> dict[tuple[str, str, str], ReconciliationLine]:
+    def _known(self, found: Sequence[Finding]) -> dict[tuple[str, str, str], ReconciliationLine]:
         """Their lines of earlier files."""
         numbers = {one.number for one in found if one.number}
         if self.run == 1 or not numbers:

@@ -44,6 +44,8 @@ class Actor:
     seats: tuple[Seat, ...] = ()
     home_unit_id: int | None = None
     home_unit_path: str = ""
+    source_system: str = ""
+    """Of a client: the hotline that speaks through it."""
 
     @cached_property
     def roles(self) -> frozenset[str]:

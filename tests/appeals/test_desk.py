@@ -88,6 +88,7 @@ def test_facts_of_rows_are_the_appeals_own(cast: Cast) -> None:
         ("zhou", "office-turn", {"registered", "accepted", "answered", "reviewed", "confirmed",
                                  "asked", "late", "called_by_zhou"}),
         ("zhou", "recurred", {"recurred"}),
+        ("zhou", "rework-suggested", {"suggested"}),
         ("wu", "to-close", {"confirmed", "called_by_zhou"}),
         ("chen", "to-sign", {"assigned"}),
         ("chen", "in-hand", {"late", "sent_back"}),

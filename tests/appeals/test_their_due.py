@@ -12,7 +12,7 @@ from cast import Cast
 from hotline.test_import_orders import HEAD, bring, order, workbook
 from ledger.appeals.models import Appeal
 from ledger.appeals.parts import Deadline, ExternalOrder
-from ledger.appeals.theirs import beside_theirs
+from ledger.appeals.their_times import beside
 from ledger.audit.verify import verify_command
 from ledger.config import SHANGHAI
 from ledger.db import db
@@ -36,15 +36,13 @@ class Order:
     received_at: datetime = RECEIVED
     source_system: str = "12345"
     state: str = "open"
-    is_theirs: bool = True
 
 
 def reckoned(*orders: Order, since: str = "2026-11-16 10:00", first: bool = True) -> clocks.Due:
     start = at(since)
     ours = clocks.due(start, "7wd", CALENDAR)
-    found = beside_theirs(ours, orders, start, CALENDAR, first_round=first)
-    assert found is not None
-    return found
+    assert ours is not None
+    return beside(ours, orders, CALENDAR, later=not first, after=start)
 
 
 def test_the_earliest_of_several_orders_counts_and_names_its_hotline() -> None:
@@ -58,8 +56,7 @@ def test_the_earliest_of_several_orders_counts_and_names_its_hotline() -> None:
     assert reckoned(other, one) == both
     assert reckoned(Order(at("2026-12-31 17:00")), Order(None)) == ours
     ended = Order(at("2026-11-18 17:00"), state="ended")
-    ours_alone = Order(at("2026-11-18 17:00"), is_theirs=False)
-    assert reckoned(ended, ours_alone) == ours
+    assert reckoned(ended) == ours
 
 
 def test_a_later_round_heeds_only_what_still_lies_ahead() -> None:
@@ -118,18 +115,19 @@ def test_it_counts_by_hand_by_file_and_once_recomputed(cast: Cast) -> None:
         cast.assign(number)
         promised, clock = _promised(cast, theirs, number), _answer_clock(cast, number)
         assert (clock.due_at, clock.sentence) == (promised.at, promised.sentence)
+        assert clock.original_due_at == promised.at
         page = client.get(f"/appeals/{number}").text
-        assert f"要求{clocks.shown_end(theirs)}前反馈" in page
+        assert f"平台要求{clocks.shown_end(theirs)}前反馈" in page
         assert "按12345要求" in page
         assert "首次转办" in page
 
-    # An order that came after the hand-off: shown at once, counted when the office recomputes.
+    # One that came after the hand-off and was never heeded counts when the office recomputes.
     later = cast.register()
     cast.accept(later)
     cast.assign(later)
     before = _answer_clock(cast, later)
 
-    def link(appeal: Appeal, moment: datetime) -> None:
+    def bear(appeal: Appeal, moment: datetime) -> None:
         with appeal.act("supplement", by=cast.actor("zhou"), at=moment) as act:
             act.texts["note"] = "12345转来同一事项"
             appeal.external_orders.append(
@@ -142,9 +140,8 @@ def test_it_counts_by_hand_by_file_and_once_recomputed(cast: Cast) -> None:
                 )
             )
 
-    cast.do(later, link)
+    cast.do(later, bear)
     assert _answer_clock(cast, later).due_at == before.due_at
-    assert f"要求{clocks.shown_end(theirs)}前反馈" in client.get(f"/appeals/{later}").text
     assert later in client.get("/appeals/recompute?version=own").text
     cast.do(
         later,

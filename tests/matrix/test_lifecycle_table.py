@@ -35,6 +35,7 @@ VERBS_OF_THE_DESIGN = """
     waive_child send_back_child release_child rule_child_return rule_child_extension
     copy uncopy
     follow gather word_reply
+    link_order end_order suggest_rework answer_suggestion
     rule_hold review_hold write_out note_reply drop_coordination fulfil
 """
 """Design §3's table, its paragraphs on assignments and on joined appeals, and §4's erasure; and

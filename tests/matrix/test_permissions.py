@@ -90,6 +90,10 @@ close             | confirmed                   | K
 refuse_closing    | confirmed                   | K
 tell              | answered reviewed confirmed closed | L O C
 recur             | closed                      | L O C client
+link_order        | any                         | L O C client system
+end_order         | any                         | O C client system
+suggest_rework    | any                         | O C client system
+answer_suggestion | any                         | C
 hold              | accepted assigned reviewed  | C
 resume            | held                        | C
 reopen            | closed declined withdrawn   | C
@@ -133,6 +137,7 @@ OF_ASSISTS = {
 
 BARS_HANDLERS = {"call_back", "uphold", "close"}
 """回避 (b): not under a post of a unit that handles, or below one; withdraw once answered."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -218,15 +223,23 @@ def everybody() -> Iterator[Who]:
     yield Who("", "other_unit")
     for kind in ("client", "firm", "system"):
         yield Who(kind, "")
+    yield Who("client", ANOTHER_HOTLINE)
 
 
 PERSON, REGISTRAR, FRIEND = 7, 8, 9
+ANOTHER_HOTLINE = "12328"
+"""A client of it; no order of that one stands with the appeal."""
 
 
 @cache
 def actor(who: Who) -> Actor:
     if who.role in ("client", "firm", "system"):
-        return system() if who.role == "system" else Actor(who.role, 99, who.role)
+        source = who.place or "12345"
+        return (
+            system()
+            if who.role == "system"
+            else Actor(who.role, 99, who.role, source_system=source)
+        )
     unit_id, path, region, office = PLACES[who.place]
     seats = (Seat(who.role, unit_id, path, who.place, region, office),) if who.role else ()
     number = REGISTRAR if who.registrar else FRIEND if who.known else PERSON
@@ -315,6 +328,8 @@ def facts(case: Case) -> Facts:
         reached_limit=True,
         duty_unendorsed=True,
         copied=True,
+        source_systems=frozenset({"12345"}),
+        rework_suggested=True,
         asked=RETURN + EXTENSION + HOLD,
         raised_by=PLACES["office_below"][0],
         coordination_asked=True,
@@ -337,6 +352,8 @@ NOTHING_YET: dict[str, dict[str, int]] = {
 
 def expected(verb: str, case: Case, who: Who) -> int:
     rule = rules()[verb]
+    if who.place == ANOTHER_HOTLINE and not rule.begins:
+        return 403
     ways = [held for way, held in rule.by if _is(way, case, who)]
     if not ways:
         return 403

@@ -21,6 +21,7 @@ from ledger.appeals.copying import Readers
 from ledger.appeals.lifecycle import ENDS, OPEN
 from ledger.appeals.models import Appeal
 from ledger.appeals.outside import Paper
+from ledger.appeals.parts import ExternalOrder
 from ledger.appeals.record import Refused
 from ledger.catalogue.queries import catalogue
 from ledger.db import db, now, writing
@@ -158,9 +159,7 @@ def doings(cast: Cast, masters: list[str]) -> dict[str, Doing]:
         "change_lead": change_lead,
         "release_assist": lambda a, by, at: a.release_assist(police(a), "无关", by=by, at=at),
         "waive": lambda a, by, at: a.waive(police(a), "不需反馈", by=by, at=at),
-        "send_back_assist": lambda a, by, at: a.send_back_assist(
-            police(a), "缺照片", by=by, at=at
-        ),
+        "send_back_assist": lambda a, by, at: a.send_back_assist(police(a), "缺照片", by=by, at=at),
         "supplement": lambda a, by, at: a.supplement("又有一车被劝返", by=by, at=at),
         "attach": lambda a, by, at: a.attach([_file()], by=by, at=at),
         "ask_details": lambda a, by, at: a.ask_details("请补充车牌号", by=by, at=at),
@@ -198,19 +197,42 @@ def doings(cast: Cast, masters: list[str]) -> dict[str, Doing]:
         ),
         "tell": lambda a, by, at: a.tell("phone", "已告知", by=by, at=at),
         "recur": lambda a, by, at: a.recur("又被劝返", by=by, at=at),
+        **_orders(),
         "hold": lambda a, by, at: a.hold("等待外省", at + timedelta(days=7), by=by, at=at),
         "resume": lambda a, by, at: a.resume("外省已回复", by=by, at=at),
         "reopen": lambda a, by, at: a.reopen("问题再次出现", by=by, at=at),
         "withdraw": lambda a, by, at: a.withdraw("void", "重复登记", by=by, at=at),
         "receive": receive,
-        "ask_return": lambda a, by, at: a.ask_return(
-            _reason("return"), "不在辖区内", by=by, at=at
-        ),
+        "ask_return": lambda a, by, at: a.ask_return(_reason("return"), "不在辖区内", by=by, at=at),
         "rule_return": lambda a, by, at: a.rule_return(True, "", by=by, at=at),
         "ask_extension": _ask_extension,
         "rule_extension": lambda a, by, at: a.rule_extension(True, "", by=by, at=at),
         **_beyond(cast),
     }
+
+
+def _orders() -> dict[str, Doing]:
+    def link_order(appeal: Appeal, by: Actor, at: datetime) -> None:
+        appeal.link_order(_order("GZ2", at), "同一事项", by=by, at=at)
+
+    def end_order(appeal: Appeal, by: Actor, at: datetime) -> None:
+        known = next(iter(appeal.external_orders), None)
+        if known is None:
+            raise Refused(lifecycle.may("end_order", appeal.facts(at), by).status, "没有工单。")
+        appeal.end_order(known, "平台撤回", by=by, at=at)
+
+    return {
+        "link_order": link_order,
+        "end_order": end_order,
+        "suggest_rework": lambda a, by, at: a.suggest_rework("GZ1", "请重办", by=by, at=at),
+        "answer_suggestion": lambda a, by, at: a.answer_suggestion(True, "", by=by, at=at),
+    }
+
+
+def _order(number: str, at: datetime) -> ExternalOrder:
+    return ExternalOrder(
+        source_system="12345", order_number=number, sub_number="", state="open", received_at=at
+    )
 
 
 def _beyond(cast: Cast) -> dict[str, Doing]:
@@ -303,6 +325,13 @@ def _appeals(cast: Cast) -> dict[str, str]:
         found[turn] = cast.reach("assigned")
         _extend(cast, found[turn], days)
     found |= {turn: _passed_on(cast, turn) for turn in PASSED_ON}
+    found["rework suggested"] = cast.reach("closed")
+
+    def suggest(appeal: Appeal, at: datetime) -> None:
+        order, by = _order("GZ1", at), cast.actor("tang")
+        appeal.suggest_rework("", "请重办", order=order, by=by, at=at)
+
+    cast.do(found["rework suggested"], suggest)
     number = found["copied"] = cast.reach("registered")
 
     def copy(appeal: Appeal, at: datetime) -> None:
