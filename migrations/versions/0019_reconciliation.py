@@ -1,7 +1,7 @@
 """Reconciliation: a hotline's list laid beside ours, and what its words for states mean.
 
 Revision ID: 0019
-Revises: 0015
+Revises: 0021
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0019"
-down_revision = "0015"
+down_revision = "0021"
 branch_labels = None
 depends_on = None
 
