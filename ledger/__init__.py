@@ -28,6 +28,7 @@ def create_app(settings: Config | None = None) -> Flask:
     from .audit import views as audit
     from .deadlines import views as deadlines
     from .firms import views as firms
+    from .hotline import reconcile_views as reconciliation
     from .hotline import views as hotline
     from .notices import views as notices
     from .people import views as people
@@ -56,6 +57,7 @@ def create_app(settings: Config | None = None) -> Flask:
     deadlines.init_app(app)
     appeals.init_app(app)
     hotline.init_app(app)
+    reconciliation.init_app(app)
     supervision.init_app(app)
     notices.init_app(app)
     cli.init_app(app)

@@ -70,6 +70,7 @@ def commands() -> list[click.Command]:
     from .audit.verify import verify_command
     from .hotline.client_commands import api_client
     from .hotline.commands import import_batch, import_firms, import_ledger, import_orders
+    from .hotline.reconcile_commands import reconcile_command
 
     return [
         database,
@@ -80,6 +81,7 @@ def commands() -> list[click.Command]:
         create_admins,
         import_orders,
         api_client,
+        reconcile_command,
         import_ledger,
         import_batch,
         import_firms,

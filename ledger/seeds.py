@@ -22,6 +22,7 @@ from .config import SHANGHAI
 from .db import config, db, writing
 from .firms.models import Firm
 from .hotline.orders import matter_digest
+from .hotline.reconcile_sample import lay_sample
 from .people import sign_in
 from .people.acting import actor_of
 from .people.actor import Actor
@@ -302,6 +303,8 @@ class _Story:
             began = self.at - timedelta(days=days, minutes=self.dice.randrange(200))
             self._one(index, end, began)
         self._supervise()
+        by = self._actor("operator", self.at)
+        lay_sample("12345", self.county.units["@"], by=by, at=self.at)
 
     def _supervise(self) -> None:
         """What is late is urged by telephone, and one of it in writing."""
@@ -374,6 +377,7 @@ class _Story:
                     sub_number="",
                     state="open",
                     received_at=at,
+                    their_due_at=at + timedelta(days=12),
                     matter_digest=matter_digest(title, content),
                 )
             ]

@@ -28,6 +28,8 @@ LABELS: Final[dict[str, str]] = {
     "hours_published": "发布工作时间",
     "file_imported": "导入文件",
     "conflict_settled": "处理导入冲突",
+    "reconciled": "热线对账",
+    "reconciliation_settled": "处理对账差异",
     "phone_read": "查看电话",
     "notice_address_added": "添加通知地址",
     "notice_address_removed": "删除通知地址",

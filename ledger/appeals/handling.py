@@ -229,6 +229,7 @@ class Handling(Reporting):
             clock = self.start_clock(stage, at, "交办", assignment=assignment, limit=limit)
             if clock is not None and self.external_orders:
                 lowered(clock, self.external_orders, load_calendar(), after=at)
+                clock.original_due_at = clock.due_at  # as it was frozen
 
     def _start_assist_clocks(
         self, assignment: Assignment, at: datetime, due_at: datetime | None = None

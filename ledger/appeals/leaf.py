@@ -101,6 +101,7 @@ class Clock(Running):
         ended_as: str
         stated_at: datetime | None
         stated_seq: int | None
+        round: int
 
     def __init__(self, row: Iterable[Any], held: Mapping[int, Handing]) -> None:
         self.__dict__.update(zip(_DEADLINE_KEYS, row, strict=True))
@@ -116,6 +117,7 @@ class Order:
     order_number: str
     sub_number: str
     state: str
+    received_at: datetime
     their_due_at: datetime | None
     their_result: str
     returned_at: datetime | None
@@ -502,6 +504,7 @@ _APPEAL = tuple(
         "hold_review_on", "hold_reason", "raised_by_id", "coordination_asked", "coordination_at",
         "coordination_by_id", "difficulty", "proposal", "proposed_leader", "outside_count",
         "conference_count", "points_open", "urged", "supervised", "awaited", "instructed",
+        "received_at",
     )
 )  # fmt: skip
 _SEALED = (
@@ -562,7 +565,7 @@ _DEADLINES = (
             for name in (
                 "id", "assignment_id", "stage", "spec", "started_at", "due_at", "original_due_at",
                 "warn_at", "sentence", "provisional", "ended_at", "ended_as", "stated_at",
-                "stated_seq",
+                "stated_seq", "round",
             )
         )
     )
@@ -591,6 +594,7 @@ _ORDERS = (
         _order.order_number,
         _order.sub_number,
         _order.state,
+        _order.received_at,
         _order.their_due_at,
         _order.their_result,
         _order.returned_at,

@@ -50,6 +50,8 @@ def _offered(actor: Actor) -> list[tuple[str, str]]:
         (_is_open_to(actor, "/supervision/"), "催办督办", "/supervision/"),
         (_is_open_to(actor, "/imports/"), "导入", "/imports/"),
         (_is_open_to(actor, "/hotline/answers"), "热线回填", "/hotline/answers"),
+        (_is_open_to(actor, "/hotline/reconcile"), "热线对账", "/hotline/reconcile"),
+        (_is_open_to(actor, "/hotline/transfers"), "转办时效", "/hotline/transfers"),
         (may_administer(held, "see_units"), "单位", "/units/"),
         (may_administer(held, "see_persons"), "人员", "/people/"),
         (may_administer(held, "grant_posts"), "岗位", "/people/proposals"),

@@ -191,6 +191,7 @@ class ExternalOrder(Trailed, Base):
             sqlite_where=text("returned_at IS NOT NULL"),
             postgresql_where=text("returned_at IS NOT NULL"),
         ),
+        Index("ix_external_order_received", "source_system", "received_at", "id"),
     )
     __trail__: ClassVar[str] = "external_order"
     __trail_key__: ClassVar[frozenset[str]] = CHILD

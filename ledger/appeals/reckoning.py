@@ -17,6 +17,7 @@ from ..trail.canonical import Plain
 from .opening import Opening
 from .record import Invalid
 from .standing import line_of
+from .their_times import BOUND, beside, event_of
 
 AS_IT_WAS = "own"
 """Instead of a version: each clock keeps its limit, and only the calendar counts anew."""
@@ -73,20 +74,29 @@ def rule_of(version: InForce, appeal: Any) -> Rule | None:
 
 
 def reckon(
-    running: Iterable[Any], version: InForce | None, rule: Rule | None, calendar: Calendar
+    running: Iterable[Any],
+    version: InForce | None,
+    rule: Rule | None,
+    calendar: Calendar,
+    orders: Iterable[Any] = (),
 ) -> list[Reckoned]:
-    """Those of the clocks that come to something else.
+    """Those of the clocks that come to something else. `orders`: of hotlines, whose own due times
+    count beside ours, also where they came after the hand-off.
 
     Only what counts from an event by a limit: what the office set itself (核定), what went on
     after a send-back or a hold, and stages that the version does not limit stay as they are.
     """
     found = []
     for clock in running:
-        event = clocks.counted_from(clock.sentence, clock.started_at)
+        event = event_of(clock)
         spec = clock.spec
         if version is not None:
             spec = rule.spec(clock.stage) if rule and clock.stage in rule.stages else ""
         due = clocks.due(clock.started_at, spec, calendar, event) if event and spec else None
+        if due is not None and clock.stage in BOUND:
+            due = beside(
+                due, orders, calendar, later=clock.round > 1, after=clock.started_at
+            )
         if due is not None and (due.at, due.sentence) != (clock.due_at, clock.sentence):
             found.append(Reckoned(clock, spec, due))
     return found
@@ -95,7 +105,7 @@ def reckon(
 def reckoned(appeal: Any, version: InForce | None) -> list[Reckoned]:
     """For an appeal, loaded or read."""
     rule = None if version is None else rule_of(version, appeal)
-    return reckon(appeal.running(), version, rule, load_calendar())
+    return reckon(appeal.running(), version, rule, load_calendar(), appeal.external_orders)
 
 
 def effects(appeal: Any, at: datetime) -> str:

@@ -9,13 +9,14 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
+from sqlalchemy.orm import defer
 
 from ..config import SHANGHAI
 from ..db import db
 from ..deadlines.limits import Rule
 from ..deadlines.queries import InForce, load_calendar
 from ..people.actor import Actor
-from .models import Appeal, Deadline
+from .models import Appeal, Deadline, ExternalOrder
 from .reckoning import Reckoned, reckon, rule_of
 from .sight import visible_to
 
@@ -56,13 +57,16 @@ def touched(
     while looked_at < MOST:
         rows = _appeals(actor, at, offices, after)
         clocks = _clocks([row.id for row in rows])
+        orders = _orders([row.id for row in rows])
         for row in rows:
             looked_at += 1
             after = row.id
             key = (row.channel, row.kind, row.category_id, row.cross_region, row.urgency)
             if version is not None and key not in rules:
                 rules[key] = rule_of(version, row)
-            changed = reckon(clocks.get(row.id, ()), version, rules.get(key), calendar)
+            changed = reckon(
+                clocks.get(row.id, ()), version, rules.get(key), calendar, orders.get(row.id, ())
+            )
             if changed:
                 found.append(
                     Touched(row.id, row.number, row.label, row.title, row.version, changed)
@@ -106,6 +110,7 @@ def _clocks(appeals: Iterable[int]) -> dict[int, list[Any]]:
         select(
             Deadline.appeal_id,
             Deadline.stage,
+            Deadline.round,
             Deadline.spec,
             Deadline.started_at,
             Deadline.due_at,
@@ -115,3 +120,19 @@ def _clocks(appeals: Iterable[int]) -> dict[int, list[Any]]:
         .order_by(Deadline.appeal_id, Deadline.due_at, Deadline.id)
     )
     return {key: list(group) for key, group in groupby(rows, key=lambda row: row.appeal_id)}
+
+
+def _orders(appeals: Iterable[int]) -> dict[int, list[ExternalOrder]]:
+    """Those that state a due time of their own."""
+    found: dict[int, list[ExternalOrder]] = {}
+    rows = db.session.scalars(
+        select(ExternalOrder)
+        .where(
+            ExternalOrder.appeal_id.in_(list(appeals)), ExternalOrder.their_due_at.is_not(None)
+        )
+        .order_by(ExternalOrder.id)
+        .options(defer(ExternalOrder.raw))
+    )
+    for row in rows:
+        found.setdefault(row.appeal_id, []).append(row)
+    return found

@@ -22,6 +22,8 @@ from .intake import Registration
 PHONE_GIVEN = {"given": "已提供", "withheld": "保密", "none": "未留"}
 UNNAMED = {"anonymous": "匿名", "unverified": "待核实"}
 """Appellant types that need no name: what stands in its place."""
+FURTHEST = timedelta(days=366)
+"""After receipt: what a hotline asks for later than that is a slip in the year."""
 EARLY = timedelta(minutes=5)
 """By how much a clock at the desk may be ahead of ours."""
 
@@ -106,6 +108,7 @@ class RegisterForm(Form):
     wish = LongText("诉求人期望", 2000, rows=2)
     order_system = Choice("外部工单来源", blank="无")
     order_number = Text("外部工单编号", 64)
+    order_due = LocalMoment("上级要求反馈时限")
 
     def offer(self, book: Catalogue, regions: list[tuple[str, str]]) -> None:
         """Fill in the choices that are data."""
@@ -155,6 +158,10 @@ class RegisterForm(Form):
         if self.order_system.data and not field.data:
             raise ValidationError("请填写“外部工单编号”，没有编号的将来源选为“无”")
 
+    def validate_order_due(self, field: Field) -> None:
+        if field.data is not None and not self.order_number.data:
+            raise ValidationError("填写了“上级要求反馈时限”，请填写“外部工单编号”，或清空时限")
+
     def validate_firm_id(self, field: Field) -> None:
         data = field.data or ""
         if data and not (data.isascii() and data.isdecimal() and len(data) < 18):
@@ -163,12 +170,18 @@ class RegisterForm(Form):
             raise ValidationError("匿名诉求不能关联企业，请更改主体类型，或选“暂不关联企业”")
 
     def validate_at(self, at: datetime) -> bool:
-        """What depends on the clock: no moment lies ahead."""
+        """What depends on the clock: no moment lies ahead, and a hotline's due time not behind."""
         sound = True
         for field in (self.received_at, self.stranded_since):
             if field.data is not None and field.data > at + EARLY:
                 field.errors = [*field.errors, f"“{field.label.text}”不能晚于现在，请核对"]
                 sound = False
+        received, theirs = self.received_at.data or at, self.order_due.data
+        if theirs is not None and not received < theirs <= received + FURTHEST:
+            self.order_due.errors = [
+                *self.order_due.errors, "“上级要求反馈时限”须在接收之后、一年以内，请核对"
+            ]  # fmt: skip
+            sound = False
         return sound
 
     def validate_against(self, firm: Firm) -> bool:

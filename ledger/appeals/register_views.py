@@ -39,6 +39,7 @@ from .pages import blueprint
 from .parts import Submission, order_known
 from .queries import find, knows_identity, office_for, sight_of
 from .register_forms import RegisterForm
+from .their_times import beside
 
 _ = attachment_views  # hangs its route
 
@@ -202,7 +203,7 @@ def _register(
                 at=at,
                 firm=linked,
                 attachments=to_rows(taken, actor, at),
-                external_orders=_orders(order, form.received_at.data or at),
+                external_orders=_orders(order, form.received_at.data or at, form.order_due.data),
                 happened_at=form.happened,
             )
             told = then(appeal, at)
@@ -254,11 +255,21 @@ def _meant(form: RegisterForm) -> Firm | None:
     return same[0] if len(same) == 1 else None
 
 
-def _orders(order: tuple[str, str] | None, received_at: datetime) -> list[ExternalOrder]:
+def _orders(
+    order: tuple[str, str] | None, received_at: datetime, their_due_at: datetime | None
+) -> list[ExternalOrder]:
     if order is None:
         return []
     system, number = order
-    return [ExternalOrder(source_system=system, order_number=number, received_at=received_at)]
+    return [
+        ExternalOrder(
+            source_system=system,
+            order_number=number,
+            state="open",
+            received_at=received_at,
+            their_due_at=their_due_at,
+        )
+    ]
 
 
 def _order_twin(system: str, number: str) -> str | None:
@@ -381,6 +392,8 @@ def expected_answer(appeal: Appeal) -> Expected | None:
     due = clocks.due(hand_off.due_at, spec, load_calendar(), "交办")
     if due is None:
         return None
+    orders, later = appeal.external_orders, appeal.round > 1
+    due = beside(due, orders, load_calendar(), later=later, after=hand_off.due_at)
     provisional = due.provisional or hand_off.provisional
     return Expected(_end(due.at, spec), "", False, provisional)
 

@@ -48,6 +48,7 @@ from . import (
     sign_acts,
     signing,
     story,
+    transfer,
     urging,
 )
 from . import leaf as leaves
@@ -401,6 +402,7 @@ def article(
         "assignments": _assignments(appeal, actor, clocks_told, book),
         "files": signing.files_of(appeal, actor),
         "holders": _holders(appeal, at),
+        "transfer": transfer.told(appeal, at),
         "copied_to": copy_acts.told(appeal),
         "clocks": _clocks(appeal, clocks_told),
         "supervision": urging.summed_up(appeal.urged, appeal.supervised, appeal.awaited),

@@ -376,21 +376,21 @@ def words(now: datetime, due_at: datetime, spec: str, calendar: Calendar) -> str
     without a limit of ours (`spec` empty) counts by working days.
     """
     if now > due_at:
-        return f"超期{_span(now - due_at)}"
+        return f"超期{span_words(now - due_at)}"
     limit = parse(spec)
     if limit is not None and not limit.by_day:
         if limit.natural:
-            return f"剩余{_span(due_at - now)}"
+            return f"剩余{span_words(due_at - now)}"
         if (rest := calendar.working_hours_between(now, due_at)) >= MINUTE:
             return f"剩余工作时间{_hours(rest)}"
-        return f"剩余{_span(due_at - now)}"
+        return f"剩余{span_words(due_at - now)}"
     today, end = local_day(now), last_day(due_at)
     if today == end:
         local = due_at.astimezone(SHANGHAI)
         clock = "" if (local.hour, local.minute) == (0, 0) else f"{local:%H:%M}"
         return f"今日{clock}到期"
     days = calendar.working_days_between(today, end)
-    return f"剩余{days}个工作日" if days else f"剩余{_span(due_at - now)}"
+    return f"剩余{days}个工作日" if days else f"剩余{span_words(due_at - now)}"
 
 
 def yellow_from(started: datetime, due_at: datetime, spec: str, calendar: Calendar) -> datetime:
@@ -449,7 +449,7 @@ def _apart(start: datetime, end: datetime) -> timedelta:
     return _minute(end) - _minute(start)
 
 
-def _span(span: timedelta) -> str:
+def span_words(span: timedelta) -> str:
     """By the calendar's day of 24 hours: 2天3小时, 3小时20分."""
     days, rest = divmod(span, DAY)
     if not days:

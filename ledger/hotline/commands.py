@@ -50,7 +50,7 @@ def import_orders(
     as_json: bool,
 ) -> None:
     """导入热线工单文件（xlsx、csv等），同一工单不重复登记。"""
-    office_id, by = _office(office_code).id, _actor(username)
+    office_id, by = office_named(office_code).id, actor_named(username)
     _may("carry_over" if opening else "register", by)
 
     def bring(data: bytes) -> Summary:
@@ -78,7 +78,7 @@ def import_ledger(
     file: Path, office_code: str | None, username: str | None, dry_run: bool, as_json: bool
 ) -> None:
     """期初导入：接管本办公室原有的诉求台账，已销号的列为已销号（期初）。"""
-    office_id, by = _office(office_code).id, _actor(username)
+    office_id, by = office_named(office_code).id, actor_named(username)
     _may("carry_over", by)
     taking = Taking[OldRow](OldLedgers(office_id), office_id=office_id, by=by)
 
@@ -97,7 +97,7 @@ def import_ledger(
 @with_appcontext
 def import_batch(file: Path, channel: str, username: str, dry_run: bool, as_json: bool) -> None:
     """批量登记走访、座谈会收集的企业诉求，同一诉求不重复登记。"""
-    by = _actor(username)
+    by = actor_named(username)
     _may("register", by)
     seat = batch.registering_seat(by)
     office = office_for(seat.region_code if seat else config().region)
@@ -120,7 +120,7 @@ def import_batch(file: Path, channel: str, username: str, dry_run: bool, as_json
 @with_appcontext
 def import_firms(file: Path, username: str | None, dry_run: bool, as_json: bool) -> None:
     """把企业名单导入企业库，同一企业不重复登记，已有企业的信息不改动。"""
-    office_id, by = _office(None).id, _actor(username)
+    office_id, by = office_named(None).id, actor_named(username)
     if by.kind == "person" and firm_rows.registering_seat(by) is None:
         raise CannotImport("该人员的岗位不能登记企业")
     taking = Taking[FirmRow](FirmRows(office_id), office_id=office_id, by=by)
@@ -170,7 +170,7 @@ def _run(
         click.echo(f"  第{problem.row}行 {problem.reason}")
 
 
-def _office(code: str | None) -> Unit:
+def office_named(code: str | None) -> Unit:
     offices = select(Unit).where(Unit.is_office.is_(True)).order_by(Unit.id)
     wanted = (
         offices.where(Unit.code == code)
@@ -185,7 +185,7 @@ def _office(code: str | None) -> Unit:
     return found
 
 
-def _actor(username: str | None) -> Actor:
+def actor_named(username: str | None) -> Actor:
     if not username:
         return system("工单导入")
     person = db.session.scalar(select(Person).where(Person.username == username.casefold()))

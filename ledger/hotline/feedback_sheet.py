@@ -210,6 +210,11 @@ def _masked(row: Any, text: str) -> str:
         names = {row.appellant_name, row.contact_name, row.spot_name, row.uscc}
         names.update(row.plates.split())
         text = hidden(text, names)
+    return without_numbers(text)
+
+
+def without_numbers(text: str) -> str:
+    """With the numbers of telephones and persons masked."""
     return _NUMBER.sub(lambda found: phones.mask(re.sub(r"\D", "", found[0])), text)
 
 

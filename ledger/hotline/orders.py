@@ -200,11 +200,16 @@ def understand(row: Row) -> Order:
         place=_short(cells, "place", "地点", 200),
         plates=plates,
         plates_note="" if plates else " ".join(cells.get("plates", "").split())[:200],
-        confidential=cells.get("confidential", "").strip().casefold() in _YES
-        or cells.get("caller", "") == "保密",
+        confidential=is_confidential(cells),
         reply=cells.get("reply", ""),
         replied_at=_moment(cells, "replied", "答复时间"),
     )
+
+
+def is_confidential(cells: Mapping[str, str]) -> bool:
+    """Whether whoever called wants to stay unknown."""
+    told = cells.get("confidential", "").strip().casefold()
+    return told in _YES or cells.get("caller", "") == "保密"
 
 
 def registration(order: Order, *, channel: str, region_code: str, at: datetime) -> Registration:
