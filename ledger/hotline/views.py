@@ -22,7 +22,16 @@ from ..people.acting import current_actor
 from ..people.actor import Actor
 from ..sheets import Row, Sheet, SheetError
 from ..web import Choice, Files, Form, NotFound, Radio, Refused, as_download, see_other
-from . import drafts, feedback_sheet, feedback_views, queries, settling
+from . import (
+    drafts,
+    feedback_sheet,
+    feedback_views,
+    queries,
+    settling,
+    underway,
+    underway_views,
+    value_views,
+)
 from .drafts import AlreadyTaken, BadMapping, Gone
 from .intake import CONFLICT, Problem, Unusable
 from .kinds import KINDS, FileKind
@@ -64,6 +73,10 @@ def init_app(app: Flask) -> None:
     """Register the room's pages."""
     app.register_blueprint(blueprint)
     app.register_blueprint(feedback_views.blueprint)
+    app.register_blueprint(underway_views.blueprint)
+    app.register_blueprint(value_views.blueprint)
+    app.extensions.setdefault("ledger_desks", []).append(underway_views.desk_of)
+    underway.register()
     doors = app.extensions.setdefault("ledger_doors", {})
     doors["/imports/"] = lambda actor: any(kind.may(actor) for kind in KINDS.values())
 
@@ -112,6 +125,7 @@ def start() -> ResponseReturnValue:
         waiting=_named(queries.drafts_of(current_actor(), reaches.values(), now() - drafts.KEPT)),
         runs=_named(runs),
         waits=queries.unsettled(runs),
+        going=underway.progress_of_all(runs),
     )
     return page, status
 
@@ -316,7 +330,17 @@ def begin_trial(draft_id: int) -> ResponseReturnValue:
     """Keep the mapping and try the file."""
     found, reach = _found(draft_id)
     refusal = _keep_columns(found, reach.kind)
-    return refusal or see_other(url_for("imports.trial", draft_id=draft_id))
+    if refusal is not None:
+        return refusal
+    found, _reach = _found(draft_id)
+    actor = current_actor()
+    try:
+        large = underway.begin_trial(found, reach.kind, actor)
+        asked = [] if large else underway.words_to_ask(found, reach.kind, actor)
+    except (SheetError, NoSuchChannel) as problem:
+        return _draft_page(found, reach.kind, problem=str(problem), status=422)
+    step = "values.of_draft" if asked else "imports.trial"
+    return see_other(url_for(step, draft_id=draft_id))
 
 
 @blueprint.get("/drafts/<int:draft_id>/trial")
@@ -324,9 +348,12 @@ def trial(draft_id: int) -> ResponseReturnValue:
     """试导入: what would come of it. Writes nothing."""
     found, reach = _found(draft_id)
     try:
-        summary = drafts.try_out(found, reach.kind, current_actor())
+        tried = underway.trial_of(found, reach.kind, current_actor())
     except (SheetError, NoSuchChannel) as problem:
         return _draft_page(found, reach.kind, problem=str(problem), status=422)
+    summary = tried.summary
+    if summary is None:
+        return underway_views.trial_page(found, reach.kind, tried.progress)
     if reach.kind.changes is not None:
         return render_template(
             "imports/changes.html",
@@ -344,6 +371,8 @@ def trial(draft_id: int) -> ResponseReturnValue:
         kind=reach.kind,
         channel=_channel_name(found.channel),
         summary=summary,
+        tried_at=tried.at,
+        asked=len(tried.unknown),
         mark=drafts.mark_of(found),
         lists=[
             _problem_list("conflicts", "内容不一致", summary.conflicts, in_conflict, draft_id),
@@ -388,11 +417,14 @@ def take(draft_id: int) -> ResponseReturnValue:
     if refusal is not None:
         return refusal
     found, _reach = _found(draft_id)
-    if request.form.get("mark", drafts.mark_of(found)) != drafts.mark_of(found):
+    mark = request.form.get("mark")
+    if mark is not None and mark != drafts.mark_of(found):
         return _draft_page(found, reach.kind, problem=CHANGED, status=409)
     actor = current_actor()
     try:
-        run_id = drafts.take_in(found, reach.kind, actor)
+        if mark is None and underway.words_to_ask(found, reach.kind, actor):
+            return see_other(url_for("values.of_draft", draft_id=draft_id))
+        run_id = underway.take_in(found, reach.kind, actor)
     except (SheetError, NoSuchChannel) as problem:
         return _draft_page(_found(draft_id)[0], reach.kind, problem=str(problem), status=422)
     except record.Refused as refused:
@@ -407,7 +439,7 @@ def take(draft_id: int) -> ResponseReturnValue:
 def _second_click(run_id: int) -> ResponseReturnValue:
     """Whoever sees the import under way is led to it; what is done is not done again."""
     db.session.rollback()
-    run = db.session.get_one(ImportRun, run_id)
+    run = db.session.get_one(ImportRun, run_id, populate_existing=True)
     if not run.finished and run.by_id == current_actor().id:
         return see_other(url_for("imports.result", run_id=run_id))
     raise AlreadyTaken(run_id)
@@ -461,6 +493,10 @@ def _result_page(run: ImportRun, *, problem: str = "", status: int = 200) -> Res
     page = render_template(
         "imports/result.html",
         run=run,
+        progress=underway.progress_of(run),
+        may_go_on=underway.may_go_on(run, actor),
+        kept_until=underway_views.kept_until(run),
+        week=drafts.SHEET_KEPT,
         kind=KINDS[run.kind],
         channel=_channel_name(run.channel),
         unsettled=queries.unsettled([run]).get(run.id, 0),
