@@ -122,6 +122,8 @@ def go_on(run_id: int, by: Actor) -> bool:
         if draft is None or not drafts.still_there(draft):
             raise Conflict(GONE)
         _ask(run, by, before.total if before else 0, at, at_once=False)
+        if before is not None:
+            db.session.get_one(Job, run.job_id).progress = before.progress
         access.record("import_resumed", subject=f"import/{run_id}", at=at)
         db.session.commit()
         return True
