@@ -32,7 +32,7 @@ from .imports import ROWS, write_workbook
 from .server import Running
 
 PATIENCE: Final = 3600
-LOOK_EVERY: Final = 1.0
+LOOK_EVERY: Final = 2.0
 
 
 class Clerk:
@@ -47,6 +47,13 @@ class Clerk:
         answer = self.session.get(self.url + path, timeout=300)
         answer.raise_for_status()
         return answer.text
+
+    def look(self, path: str) -> str:
+        """How far it is, as the open page asks; the page itself once it is over."""
+        asked = {"HX-Request": "true", "HX-Request-Type": "partial"}
+        answer = self.session.get(f"{self.url}{path}/progress?poll=1", headers=asked, timeout=300)
+        answer.raise_for_status()
+        return answer.text if "<progress" in answer.text else self.get(path)
 
     def post(self, path: str, files: Any = None, **fields: str) -> str:
         """Where it leads."""
@@ -105,7 +112,7 @@ def follow(clerk: Clerk, path: str, until: int) -> tuple[list[Look], str]:
     """Look at a page until it shows so many percent, or is over; gives the last page's words."""
     began, looks = time.perf_counter(), []
     while True:
-        page = clerk.get(f"{path}?poll=1")
+        page = clerk.look(path)
         found = re.search(r"<progress[^>]*value=\"(\d+)\"", page)
         look = Look(time.perf_counter() - began, int(found[1]) if found else 100, found is None)
         looks.append(look)

@@ -486,6 +486,18 @@ def result(run_id: int) -> ResponseReturnValue:
 
 def _result_page(run: ImportRun, *, problem: str = "", status: int = 200) -> ResponseReturnValue:
     actor, at = current_actor(), now()
+    progress = underway.progress_of(run)
+    if progress.moves and not run.finished:
+        # Asked for again and again: what came of the rows is told when they are in.
+        return make_response(
+            render_template(
+                "imports/going.html",
+                run=run,
+                progress=progress,
+                kind=KINDS[run.kind],
+                channel=_channel_name(run.channel),
+            )
+        )
     waiting = queries.conflicts(run, actor, at, _place("conflicts"), settled=False)
     settled = queries.conflicts(run, actor, at, _place("settled"), settled=True)
     rejected = queries.outcomes(run, actor, at, ["rejected"], _place("rejected"))
@@ -493,7 +505,7 @@ def _result_page(run: ImportRun, *, problem: str = "", status: int = 200) -> Res
     page = render_template(
         "imports/result.html",
         run=run,
-        progress=underway.progress_of(run),
+        progress=progress,
         may_go_on=underway.may_go_on(run, actor),
         kept_until=underway_views.kept_until(run),
         week=drafts.SHEET_KEPT,

@@ -342,4 +342,5 @@ def _worksheet(name: str, sheet: calamine.CalamineSheet, hidden: bool) -> _Table
         ((top, max(first - left, 0)), (bottom, last - left))
         for (top, first), (bottom, last) in sheet.merged_cell_ranges or ()
     ]
-    return _Table(name, sheet.iter_rows, merged, sheet.total_height, hidden)
+    # Its total height is the place of the last row, counted from 0.
+    return _Table(name, sheet.iter_rows, merged, sheet.total_height + 1, hidden)
