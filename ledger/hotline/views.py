@@ -36,6 +36,7 @@ from .drafts import AlreadyTaken, BadMapping, Gone
 from .intake import CONFLICT, Problem, Unusable
 from .kinds import KINDS, FileKind
 from .models import ImportDraft, ImportLine, ImportRun
+from .permissions import carrying_seat
 from .queries import Lines, Place, Reach
 from .settling import Phrase
 from .taking import NoSuchChannel
@@ -125,6 +126,7 @@ def start() -> ResponseReturnValue:
         waiting=_named(queries.drafts_of(current_actor(), reaches.values(), now() - drafts.KEPT)),
         runs=_named(runs),
         waits=queries.unsettled(runs),
+        keeps_values=carrying_seat(current_actor()) is not None,
         going=underway.progress_of_all(runs),
     )
     return page, status
