@@ -377,11 +377,11 @@ def _try(running: Running) -> str | None:
     except (drafts.Gone, drafts.AlreadyTaken):
         return None
     del summary.problems[MOST_LISTED:]
-    told = {
+    found = {
         "summary": summary.as_dict(),
         "unknown": [asdict(word) for word in taking.words.unknown()],
     }
-    return json.dumps(told, ensure_ascii=False)
+    return json.dumps(found, ensure_ascii=False)
 
 
 def words_to_ask(draft: ImportDraft, kind: FileKind, by: Actor) -> list[values.Unknown]:

@@ -44,7 +44,8 @@ def work(cast: Cast, **later: float) -> None:
 
 def between_batches(monkeypatch: pytest.MonkeyPatch, after: int, act: Any) -> None:
     """Have something happen once so many batches are in."""
-    was, seen = intake.Taking._take_batch, []
+    was = intake.Taking._take_batch
+    seen: list[int] = []
 
     def take(self: Any, *given: Any) -> Any:
         if len(seen) == after:
