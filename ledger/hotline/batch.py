@@ -8,7 +8,6 @@ received, so that a list which grows from week to week can be sent again whole.
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,7 +21,7 @@ from ..appeals.models import Appeal
 from ..appeals.parts import ExternalOrder
 from ..appeals.plates import PlateError
 from ..appeals.plates import read as read_plates
-from ..catalogue.queries import Catalogue, catalogue
+from ..catalogue.queries import catalogue
 from ..catalogue.words import APPELLANT_TYPES, KINDS, URGENCIES
 from ..config import SHANGHAI
 from ..db import db, now
@@ -33,6 +32,8 @@ from ..people.models import Unit
 from .intake import Standing, Unusable
 from .orders import matter_digest
 from .taking import FirmsNamed, NoSuchChannel
+from .values import Reads, by_hand, categories_by_name
+from .values import fold as _fold
 
 COLUMNS: sheets.Columns = {
     "appellant": (
@@ -72,7 +73,6 @@ SOURCE = "batch"
 _LONGEST = 5000
 _YES = {"是", "√", "要求保密", "保密", "滞留", "y", "yes", "1", "true"}
 _NO_NUMBER = {"": "none", "未留": "none", "没有": "none", "不详": "none", "保密": "withheld"}
-_NOT_BY_HAND = frozenset({"carried"})
 _UNNAMED = ("anonymous", "unverified")
 _FIRMS = ("firm", "sole_trader")
 _CHANNEL_WORDS = (("走访", "visit"), ("座谈", "visit"), ("会议", "visit"), ("联络员", "visit"))
@@ -114,13 +114,7 @@ def registering_seat(actor: Actor) -> Seat | None:
     return verdict.seat if verdict else None
 
 
-def channels_by_hand() -> dict[str, str]:
-    """Channels a list may name, with their names: none whose orders bring numbers of their own."""
-    return {
-        known.code: known.name
-        for known in catalogue().channels.values()
-        if known.active and not known.source_system and known.code not in _NOT_BY_HAND
-    }
+channels_by_hand = by_hand
 
 
 class Batch:
@@ -143,9 +137,28 @@ class Batch:
         self.office_id = office_id
         self.source = f"{SOURCE}:{office_id}"
         self.book = catalogue()
-        self.categories = _categories(self.book)
+        self.categories = categories_by_name(self.book)
         self.office: Unit | None = None
         self.firms = FirmsNamed()
+        self.valued: Mapping[str, Reads] = {
+            "type": lambda text: _is_one_of(text, APPELLANT_TYPES),
+            "kind": lambda text: _is_one_of(text, KINDS),
+            "urgency": lambda text: _is_one_of(text, URGENCIES),
+            "category": lambda text: _fold(text) in self.categories,
+            "channel": self._reads_channel,
+        }
+
+    def _reads_channel(self, text: str) -> bool:
+        """Also one that is refused: that a hotline's orders go in otherwise is no question."""
+        told = _fold(text)
+        return (
+            _is_one_of(text, self.channels)
+            or any(
+                known.source_system and (known.code in told or told == _fold(known.name))
+                for known in self.book.channels.values()
+            )
+            or any(word in told and code in self.channels for word, code in _CHANNEL_WORDS)
+        )
 
     def understand(self, row: sheets.Row) -> BatchRow:
         """Raises Unusable."""
@@ -303,27 +316,9 @@ def _linked(known: Registration, firm: Firm | None, region_code: str, at: dateti
     )
 
 
-def _categories(book: Catalogue) -> dict[str, int]:
-    """Active categories by full name and, where only one is called so, by their own."""
-    found: dict[str, int] = {}
-    twice: set[str] = set()
-    for row in book.categories.values():
-        if not row.active:
-            continue
-        own = _fold(row.name)
-        if own in found:
-            twice.add(own)
-        found.setdefault(own, row.id)
-    for name in twice:
-        del found[name]
-    for row in book.categories.values():
-        if row.active:
-            found[_fold(row.full_name)] = row.id
-    return found
-
-
-def _fold(text: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", text).split()).casefold()
+def _is_one_of(text: str, words: Mapping[str, str]) -> bool:
+    told = _fold(text)
+    return any(told in (_fold(word), code) for code, word in words.items())
 
 
 def _told(cells: Mapping[str, str], name: str) -> str:

@@ -1,7 +1,8 @@
 """A file between its upload and its taking in: kept on disk, its columns looked at and corrected.
 
 What an office says of a header is remembered for the next file of the same header, office, kind
-and channel. A draft is taken in once; its bytes go when it was, and after a day in any case.
+and channel. A draft is taken in once; its bytes go when it is wholly in, after a day where nobody
+began to take it in, and after a week in any case.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import and_, delete, or_, select, union_all
 from sqlalchemy.exc import IntegrityError
 
 from .. import access, sheets
@@ -26,11 +28,16 @@ from ..files.naming import safe_name
 from ..people.actor import Actor
 from ..sheets import Column, Sheet, SheetError
 from ..web import NotFound
+from . import values
 from .intake import Summary
-from .kinds import FileKind
+from .kinds import KINDS, FileKind
 from .models import ImportDraft, ImportMapping, ImportRun
+from .taking import NoSuchChannel
 
 KEPT = timedelta(days=1)
+SHEET_KEPT = timedelta(days=7)
+"""How long, from an import's beginning, what is not wholly in may be gone on with, and the sheet
+with what became of each row may be fetched."""
 MOST_BYTES = 20 * 1024 * 1024
 
 
@@ -103,8 +110,18 @@ def mapping_of(draft: ImportDraft) -> dict[str, str]:
 
 
 def mark_of(draft: ImportDraft) -> str:
-    """Tells a mapping from another one, for whoever tried a file and now wants it taken in."""
-    return hashlib.sha256(draft.mapping.encode()).hexdigest()[:16]
+    """Tells how columns and words are understood from another way to, for whoever tried a file and
+    now wants it taken in."""
+    said = values.mark(draft.office_id, channel_of(draft))
+    return hashlib.sha256(f"{draft.mapping}{said}".encode()).hexdigest()[:16]
+
+
+def channel_of(draft: ImportDraft) -> str:
+    """The channel under which its words are remembered."""
+    try:
+        return KINDS[draft.kind].make(draft.office_id, draft.channel).channel
+    except NoSuchChannel:
+        return draft.channel
 
 
 def merged(
@@ -275,6 +292,16 @@ def try_out(draft: ImportDraft, kind: FileKind, by: Actor) -> Summary:
     return taking.weigh(data, draft.file_name)
 
 
+def unknown(draft: ImportDraft, kind: FileKind, by: Actor) -> list[values.Unknown]:
+    """The words of its columns that nobody said the meaning of. Raises as `try_out`."""
+    taking = kind.taking(
+        office_id=draft.office_id, channel=draft.channel, by=by, mapping=mapping_of(draft)
+    )
+    if not taking.kind.valued:
+        return []
+    return values.ask(taking.open(load(draft), draft.file_name), taking.words)
+
+
 def changes(draft: ImportDraft, kind: FileKind, by: Actor) -> Sequence[Any]:
     """Every row as it will be, where the kind says so. Raises as `try_out`."""
     if kind.changes is None:
@@ -285,43 +312,43 @@ def changes(draft: ImportDraft, kind: FileKind, by: Actor) -> Sequence[Any]:
     return kind.changes(taking.kind, taking.open(load(draft), draft.file_name))
 
 
-def take_in(draft: ImportDraft, kind: FileKind, by: Actor) -> int:
-    """正式导入, once; gives the run's id. Raises as `try_out`, and Refused."""
-    draft_id, name, stored_name = draft.id, draft.file_name, draft.stored_name
-    data = load(draft)
-    claimed: list[int] = []
-
-    def claim(run: ImportRun) -> None:
-        _locked(draft_id).run_id = run.id
-        access.record(
-            "file_imported", subject=f"import/{run.id}", detail=kind.code, at=run.begun_at
-        )
-        claimed.append(run.id)
-
-    taking = kind.taking(
-        office_id=draft.office_id,
-        channel=draft.channel,
-        by=by,
-        mapping=mapping_of(draft),
-        claim=claim,
-    )
-    try:
-        taking.take(data, name)
-    except BaseException:
-        # What went in stands, and counts as repeated the next time: let it be tried again.
-        for run_id in claimed:
-            _release(draft_id, run_id)
-        raise
-    path_of(stored_name, directory()).unlink(missing_ok=True)
-    return claimed[0]
-
-
-def _release(draft_id: int, run_id: int) -> None:
+def release(draft_id: int, run_id: int) -> None:
+    """Nothing of it went in: let it be tried again."""
     with writing():
         draft = db.session.get(ImportDraft, draft_id, with_for_update=True, populate_existing=True)
         if draft is not None and draft.run_id == run_id:
             draft.run_id = None
             db.session.commit()
+
+
+def claim(draft_id: int, run: ImportRun) -> None:
+    """Inside the write that begins the run. Raises Gone, AlreadyTaken."""
+    _locked(draft_id).run_id = run.id
+    access.record("file_imported", subject=f"import/{run.id}", detail=run.kind, at=run.begun_at)
+
+
+def of_run(run_id: int) -> ImportDraft | None:
+    """What a run takes in; None where a command did."""
+    return db.session.scalar(select(ImportDraft).where(ImportDraft.run_id == run_id))
+
+
+def still_there(draft: ImportDraft) -> bool:
+    return path_of(draft.stored_name, directory()).is_file()
+
+
+def bytes_of(draft: ImportDraft) -> bytes:
+    """Those of a draft that is being taken in. Raises Gone."""
+    try:
+        data = path_of(draft.stored_name, directory()).read_bytes()
+    except FileNotFoundError:
+        raise Gone from None
+    if hashlib.sha256(data).hexdigest() != draft.file_sha256:
+        raise Gone
+    return data
+
+
+def forget_bytes(draft: ImportDraft) -> None:
+    path_of(draft.stored_name, directory()).unlink(missing_ok=True)
 
 
 def _locked(draft_id: int) -> ImportDraft:
@@ -338,7 +365,7 @@ def _locked(draft_id: int) -> ImportDraft:
 
 
 def delete_old(at: datetime) -> int:
-    """Forget what was not taken in within a day, and all bytes that no open draft names."""
+    """Forget what was not taken in within a day, and all bytes that no draft or import needs."""
     limit = at - KEPT
     with writing():
         old = delete(ImportDraft).where(
@@ -347,16 +374,24 @@ def delete_old(at: datetime) -> int:
         db.session.execute(old)
         db.session.commit()
     where = directory()
-    return len(sweep(where, _open_names, older_than=limit)) if where.is_dir() else 0
+    if not where.is_dir():
+        return 0
+    return len(sweep(where, partial(_needed, since=at - SHEET_KEPT), older_than=limit))
 
 
-def _open_names(names: list[str]) -> list[str]:
-    known = list(
-        db.session.scalars(
-            select(ImportDraft.stored_name).where(
-                ImportDraft.stored_name.in_(names), ImportDraft.run_id.is_(None)
-            )
+def _needed(names: list[str], since: datetime) -> list[str]:
+    """Of these: files that wait for their import or are not wholly in, and sheets that tell what
+    became of each row."""
+    recent = ImportRun.begun_at >= since
+    files = (
+        select(ImportDraft.stored_name)
+        .outerjoin(ImportRun, ImportRun.id == ImportDraft.run_id)
+        .where(
+            ImportDraft.stored_name.in_(names),
+            or_(ImportDraft.run_id.is_(None), and_(recent, ImportRun.finished.is_(False))),
         )
     )
+    sheets_ = select(ImportRun.sheet_name).where(ImportRun.sheet_name.in_(names), recent)
+    known = [name for name in db.session.scalars(union_all(files, sheets_)) if name]
     db.session.rollback()  # no read transaction stays open while the disk is walked
     return known

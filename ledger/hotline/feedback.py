@@ -33,6 +33,7 @@ from ..firms import phones
 from ..people.actor import Actor, Seat
 from ..trail.models import Entry, EntryText
 from .intake import BATCH, Standing, Unusable
+from .values import Reads
 
 COLUMNS: sheets.Columns = {
     "number": ("台账编号", "编号"),
@@ -151,6 +152,7 @@ class Feedback:
     columns = COLUMNS
     required: tuple[str, ...] = ("number", "mark", "progress", "done")
     together = False
+    valued: Mapping[str, Reads] = {}
 
     def __init__(self, office_id: int) -> None:
         self.office_id = office_id

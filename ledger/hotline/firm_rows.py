@@ -24,6 +24,7 @@ from ..firms.places import region_of
 from ..people.actor import Actor, Seat
 from ..people.models import Person, Unit
 from .intake import Standing, Unusable
+from .values import Reads
 
 COLUMNS: sheets.Columns = {
     "name": (
@@ -216,6 +217,7 @@ class FirmRows:
     columns = COLUMNS
     required: tuple[str, ...] = ("name",)
     together = False
+    valued: Mapping[str, Reads] = {}
 
     def __init__(self, office_id: int) -> None:
         region = select(Unit.region_code).where(Unit.id == office_id)

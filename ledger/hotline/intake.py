@@ -3,8 +3,9 @@
 A kind of file says what a row means, which rows are known already, and how one is brought in.
 The engine decides: new rows are created, the same again is repeated, the same key with another
 matter is a conflict that changes nothing, and what cannot be taken is rejected with its reason.
-Rows go in by batches, each its own transaction, so that a file cut off in the middle can simply
-be sent again. A batch is written together; where that cannot be, each row is its own savepoint.
+Rows go in by batches, each its own transaction which also says how far the file is in, so that one
+cut off in the middle goes on behind its last batch, or can simply be sent again. A batch is written
+together; where that cannot be, each row is its own savepoint.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
 from .. import sheets
@@ -28,6 +30,7 @@ from ..appeals.record import Invalid
 from ..db import Base, db, writing
 from ..people.actor import Actor
 from ..work import statistics
+from . import values
 from .models import ImportLine, ImportRun
 
 BATCH = 250
@@ -92,6 +95,8 @@ class Kind(Protocol[T]):
     required: tuple[str, ...]
     together: bool
     """Whether `bring` only begins appeals, so that the rows of a batch are written together."""
+    valued: Mapping[str, values.Reads]
+    """The columns whose words stand for something of ours, and what of them is read already."""
 
     def understand(self, row: sheets.Row) -> T | None:
         """None for a row that says nothing. Raises Unusable."""
@@ -136,6 +141,11 @@ class Summary:
         found.pop("run_id")
         return found
 
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Summary:
+        """What `as_dict` gave."""
+        return cls(**{**told, "problems": [Problem(**problem) for problem in told["problems"]]})
+
     def add(self, other: Summary) -> None:
         for name in COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
@@ -154,11 +164,17 @@ class _Line:
     theirs: str | None = None
 
 
+Hold = Callable[[int, datetime], None]
+"""Called in the transaction of every batch with the row up to which it is in, before anything of
+it is written; stops it by raising."""
+
 _LINES = Base.metadata.tables[ImportLine.__tablename__]
+_RUNS = Base.metadata.tables[ImportRun.__tablename__]
 _COLUMNS = ("run_id", "row_number", "outcome", "reason", "order_number", "appeal_id", "theirs")
 
 COUNTS = ("rows", "created", "repeated", "conflicts", "rejected")
 _COUNTED = {"conflict": "conflicts"}
+_COLUMN_OF = {"rows": "row_count"}
 
 
 class Taking(Generic[T]):
@@ -172,6 +188,7 @@ class Taking(Generic[T]):
         by: Actor,
         mapping: Mapping[str, str] | None = None,
         claim: Callable[[ImportRun], None] | None = None,
+        hold: Hold | None = None,
     ) -> None:
         """`mapping` (a column's key → field, '' for none) overrules the synonyms. `claim` is run
         in the transaction that begins a run, and stops it by raising."""
@@ -180,6 +197,8 @@ class Taking(Generic[T]):
         self.by = by
         self.mapping = mapping
         self.claim = claim
+        self.hold = hold
+        self.words = values.translator(office_id, kind.channel, kind.valued)
         self._ids = Ids()
         if isinstance(kind, AsksTable):
             kind.ask_for(by)
@@ -194,11 +213,15 @@ class Taking(Generic[T]):
             mapping=self.mapping,
         )
 
-    def weigh(self, data: bytes, filename: str) -> Summary:
-        """试导入: what would come of it. Writes nothing."""
+    def weigh(
+        self, data: bytes, filename: str, tell: Callable[[int], None] | None = None
+    ) -> Summary:
+        """试导入: what would come of it. Writes nothing. `tell` is given the rows read so far."""
         summary = Summary()
         seen: dict[str, Standing] = {}
         for batch in self._batches(self.open(data, filename)):
+            if tell is not None:
+                tell(batch[-1][0])
             items = [item for _, item in batch if not isinstance(item, str)]
             known = self.kind.known(items)
             for row, item in batch:
@@ -219,20 +242,35 @@ class Taking(Generic[T]):
     def take(self, data: bytes, filename: str) -> Summary:
         """Bring it in. Opens and commits its own write transactions. Raises SheetError, Refused."""
         sheet = self.open(data, filename)
-        summary = Summary(run_id=self._begin(data, filename))
-        with unhurried():
-            for batch in self._batches(sheet):
-                summary.add(self._take_batch(batch, summary.run_id))
-                gc.collect(0)
-        self._finish(summary)
-        if summary.created >= statistics.MANY:
-            statistics.renew()
+        summary = Summary(run_id=self.begin(data, filename))
+        self._go(sheet, summary, after=0)
         return summary
 
-    def _batches(self, sheet: sheets.Sheet) -> Iterator[list[_Understood[T]]]:
+    def go_on(self, sheet: sheets.Sheet, run: ImportRun) -> None:
+        """Bring in what of a run's file is not in yet: all of it, or what lies behind the row up to
+        which it is in. Raises as `take`, and what `hold` raises."""
+        self._go(sheet, Summary(run_id=run.id), after=run.last_row, listed=False)
+
+    def _go(
+        self, sheet: sheets.Sheet, summary: Summary, *, after: int, listed: bool = True
+    ) -> None:
+        with unhurried():
+            for batch in self._batches(sheet, after):
+                summary.add(self._take_batch(batch, summary.run_id))
+                if not listed:
+                    summary.problems.clear()  # each stands in its line
+                gc.collect(0)
+        self._finish(summary.run_id)
+        if summary.created >= statistics.MANY:
+            statistics.renew()
+
+    def _batches(self, sheet: sheets.Sheet, after: int = 0) -> Iterator[list[_Understood[T]]]:
         rows = iter(sheet)
+        if after:
+            rows = (row for row in rows if row.number > after)
         while some := list(islice(rows, BATCH)):
-            yield list(self._understood(some))
+            if understood := list(self._understood(some)):
+                yield understood
 
     def _understood(self, rows: Iterable[sheets.Row]) -> Iterator[_Understood[T]]:
         for row in rows:
@@ -240,14 +278,15 @@ class Taking(Generic[T]):
                 yield row.number, "；".join(row.problems)
                 continue
             try:
-                item = self.kind.understand(row)
+                item = self.kind.understand(self.words.row(row))
             except Unusable as problem:
                 yield row.number, str(problem)
             else:
                 if item is not None:
                     yield row.number, item
 
-    def _begin(self, data: bytes, filename: str) -> int:
+    def begin(self, data: bytes, filename: str) -> int:
+        """The run of a file that is to be taken in; gives its id."""
         with writing() as at:
             run = ImportRun(
                 kind=self.kind.code,
@@ -284,7 +323,10 @@ class Taking(Generic[T]):
     ) -> Summary:
         done = Summary()
         lines: list[_Line] = []
+        last_row = batch[-1][0]
         with writing() as at:
+            if self.hold is not None:
+                self.hold(last_row, at)
             # Whoever is signed in is read in the same session and must stay in it.
             before = set(db.session)
             items = [item for _, item in batch if not isinstance(item, str)]
@@ -302,6 +344,7 @@ class Taking(Generic[T]):
                     lines.append(line)
             rows = [(run_id, *vars(line).values()) for line in lines]
             bulk.insert_rows(db.session.connection(), _LINES, _COLUMNS, rows)
+            _add_to_run(run_id, done, last_row)
             db.session.commit()
             for row in set(db.session) - before:
                 if row in db.session:  # plates go with their appeal
@@ -350,13 +393,22 @@ class Taking(Generic[T]):
                 raise Ungathered from problem
             raise
 
-    def _finish(self, summary: Summary) -> None:
+    def _finish(self, run_id: int | None) -> None:
         with writing():
-            run = db.session.get_one(ImportRun, summary.run_id)
-            for name in COUNTS:
-                setattr(run, name, getattr(summary, name))
-            run.finished = True
+            db.session.get_one(ImportRun, run_id).finished = True
             db.session.commit()
+
+
+def _add_to_run(run_id: int | None, done: Summary, last_row: int) -> None:
+    """In the batch's own transaction: what the run counts is what is in."""
+    columns = _RUNS.c
+    counted = {columns[_COLUMN_OF.get(name, name)]: getattr(done, name) for name in COUNTS}
+    db.session.connection().execute(
+        update(_RUNS)
+        .where(columns.id == run_id)
+        .values({column: column + count for column, count in counted.items()})
+        .values({columns.last_row: last_row})
+    )
 
 
 @contextmanager

@@ -74,7 +74,7 @@ class FileKind:
     @property
     def steps(self) -> tuple[str, ...]:
         """Of an upload."""
-        looked = ("核对列", "试导入") if self.changes is None else ("逐行核对",)
+        looked = ("核对列", "对照取值", "试导入") if self.changes is None else ("逐行核对",)
         return ("选择文件", *looked, "导入结果" if self.changes is None else "录入结果")
 
     def taking(
@@ -85,10 +85,11 @@ class FileKind:
         by: Actor,
         mapping: Mapping[str, str] | None = None,
         claim: Callable[[ImportRun], None] | None = None,
+        hold: intake.Hold | None = None,
     ) -> Taking[Any]:
         """Raises NoSuchChannel."""
         made = self.make(office_id, channel)
-        return Taking(made, office_id=office_id, by=by, mapping=mapping, claim=claim)
+        return Taking(made, office_id=office_id, by=by, mapping=mapping, claim=claim, hold=hold)
 
 
 class OpeningOrders(Orders):

@@ -30,6 +30,14 @@ class ImportRun(Base):
     conflicts: Mapped[int] = mapped_column(Integer, default=0)
     rejected: Mapped[int] = mapped_column(Integer, default=0)
     finished: Mapped[bool] = mapped_column(Boolean, default=False)
+    last_row: Mapped[int] = mapped_column(Integer, default=0)
+    """The row of the file up to which it is in, written with what is in: where to go on."""
+    job_id: Mapped[int | None] = mapped_column(Id)
+    """The job that does it, or did last; None where a command took the file in."""
+    stopped_by_name: Mapped[str | None] = mapped_column(String(100))
+    """Who called that job off."""
+    sheet_name: Mapped[str | None] = mapped_column(String(80))
+    """Stored name of the file with what became of each row, for as long as it is kept."""
 
     lines: Mapped[list[ImportLine]] = relationship(
         back_populates="run", order_by="ImportLine.row_number"
@@ -63,7 +71,7 @@ class ImportLine(Base):
 class ImportDraft(Base):
     """A file that was uploaded and is looked at before it is taken in.
 
-    Its bytes lie under `drafts.directory()` until it was taken in, a day at most.
+    Its bytes lie under `drafts.directory()` until it was taken in; where nobody does so, for a day.
     """
 
     __tablename__ = "import_draft"
@@ -85,6 +93,10 @@ class ImportDraft(Base):
     by_name: Mapped[str] = mapped_column(String(100))
     run_id: Mapped[int | None] = mapped_column(ForeignKey("import_run.id"), index=True)
     """The run that took it in, from that run's beginning."""
+    trial_job_id: Mapped[int | None] = mapped_column(Id)
+    """The job that tried it last, where it is too large to be tried at once."""
+    trial_mark: Mapped[str] = mapped_column(String(16), default="")
+    """How columns and values were understood then."""
 
     run: Mapped[ImportRun | None] = relationship()
 
@@ -105,6 +117,27 @@ class ImportMapping(Base):
     channel: Mapped[code]
     fingerprint: Mapped[str] = mapped_column(String(64))
     mapping: Mapped[long_text]
+    saved_at: Mapped[datetime]
+    by_id: Mapped[int | None] = mapped_column(Id)
+    by_name: Mapped[str] = mapped_column(String(100))
+
+
+class ValueMapping(Base):
+    """What an office said of a word that a column of a channel's files holds."""
+
+    __tablename__ = "value_mapping"
+    __table_args__ = (
+        UniqueConstraint("office_id", "channel", "field", "theirs", name="uq_value_mapping_word"),
+    )
+
+    id: Mapped[pk]
+    office_id: Mapped[int] = mapped_column(ForeignKey("unit.id"))
+    channel: Mapped[code]
+    field: Mapped[code]
+    theirs: Mapped[str] = mapped_column(String(200))
+    """Folded, as `values.fold` does."""
+    ours: Mapped[str] = mapped_column(String(60))
+    """A code of ours; empty where it is to be taken as if nothing was written there."""
     saved_at: Mapped[datetime]
     by_id: Mapped[int | None] = mapped_column(Id)
     by_name: Mapped[str] = mapped_column(String(100))

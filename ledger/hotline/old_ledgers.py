@@ -33,6 +33,7 @@ from ..people.regions import covers
 from .intake import Standing, Unusable
 from .orders import matter_digest
 from .taking import FirmsNamed
+from .values import Reads
 
 COLUMNS: sheets.Columns = {
     "number": ("台账编号", "编号", "诉求编号", "台账号", "登记编号", "事项编号", "问题编号"),
@@ -214,7 +215,8 @@ def understand(row: sheets.Row) -> OldRow:
         solved=_line(cells, "solved", 40),
         satisfaction=_line(cells, "satisfaction", 40),
         whole=json.dumps(
-            {name: value for name, value in cells.items() if value}, ensure_ascii=False
+            {name: value for name, value in (row.as_was or cells).items() if value},
+            ensure_ascii=False,
         ),
     )
 
@@ -262,6 +264,21 @@ class OldLedgers:
         self.firms = FirmsNamed()
         self.units: dict[str, Unit] = {}
         self.taken: set[tuple[str, str]] = set()
+        self._unit_names: dict[str, Unit] | None = None
+        self.valued: Mapping[str, Reads] = {
+            "urgency": lambda text: any(word in text for word in URGENCIES.values()),
+            "category": self._reads_category,
+            "unit": self._reads_unit,
+        }
+
+    def _reads_category(self, text: str) -> bool:
+        named = {known.name for known in catalogue().categories.values()}
+        return not named.isdisjoint(_split(text.replace("/", "、")))
+
+    def _reads_unit(self, text: str) -> bool:
+        if self._unit_names is None:
+            self._unit_names = units_by_name(db.session.get_one(Unit, self.office_id))
+        return any(names.fold(name) in self._unit_names for name in _split(text))
 
     def understand(self, row: sheets.Row) -> OldRow:
         return understand(row)

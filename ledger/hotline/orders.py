@@ -73,12 +73,21 @@ COLUMNS: Columns = {
     ),
     "replied": ("答复时间", "回复时间", "办结时间", "办理时间", "处理时间"),
     "confidential": ("是否保密", "保密", "是否要求保密"),
+    "category": (
+        "诉求类别", "问题类别", "事项类别", "工单类别", "问题分类", "诉求分类", "工单分类",
+        "事项分类", "内容分类", "归口类别",
+    ),
 }  # fmt: skip
 
 LONGEST = 20_000
 """Characters of content; a cell of a workbook holds 32,767."""
 
 _YES = {"是", "保密", "要求保密", "y", "yes", "1", "true"}
+_NO = {"否", "不", "不是", "不保密", "公开", "可公开", "不需要", "n", "no", "0", "false"}
+_ALSO_KINDS = (("建议", "suggestion"), ("帮助", "help"), ("反映", "help"), ("检举", "report"))
+"""What hotlines call our kinds besides."""
+_CRITICAL = ("特急", "特别紧急", "加急", "突发")
+_NORMAL = ("一般", "普通", "正常", "常规", "平件", "默认")
 
 
 @dataclass  # frozen, each field would be set at three times the cost
@@ -107,6 +116,7 @@ class Order:
     confidential: bool
     reply: str
     replied_at: datetime | None
+    category: str
 
     @property
     def key(self) -> str:
@@ -203,6 +213,7 @@ def understand(row: Row) -> Order:
         confidential=is_confidential(cells),
         reply=cells.get("reply", ""),
         replied_at=_moment(cells, "replied", "答复时间"),
+        category=cells.get("category", ""),
     )
 
 
@@ -212,7 +223,14 @@ def is_confidential(cells: Mapping[str, str]) -> bool:
     return told in _YES or cells.get("caller", "") == "保密"
 
 
-def registration(order: Order, *, channel: str, region_code: str, at: datetime) -> Registration:
+def registration(
+    order: Order,
+    *,
+    channel: str,
+    region_code: str,
+    at: datetime,
+    category_id: int | None = None,
+) -> Registration:
     """What an order says, as an appeal's registration.
 
     A row without a company name or USCC is an individual's; it never makes a firm.
@@ -233,6 +251,7 @@ def registration(order: Order, *, channel: str, region_code: str, at: datetime) 
         received_at=min(order.received_at or at, at),
         kind=order.kind,
         urgency=order.urgency,
+        category_id=category_id,
         region_code=region_code,
         uscc=order.uscc,
         contact_name=order.caller,
@@ -263,14 +282,31 @@ def _moment(cells: Mapping[str, str], name: str, title: str) -> datetime | None:
 
 
 def _kind(text: str) -> str:
+    return _kind_said(text) or "help"
+
+
+def _kind_said(text: str) -> str:
     for code, words in KINDS.items():
         if words in text or words[:2] in text:
             return code
-    return "help"
+    return next((code for word, code in _ALSO_KINDS if word in text), "")
+
+
+def reads_kind(text: str) -> bool:
+    """Whether a word for the kind is understood without anybody's saying so."""
+    return bool(_kind_said(text))
+
+
+def reads_urgency(text: str) -> bool:
+    return "急" in text or text in URGENCIES or any(w in text for w in (*_CRITICAL, *_NORMAL))
+
+
+def reads_confidential(text: str) -> bool:
+    return text.strip().casefold() in _YES | _NO
 
 
 def _urgency(text: str) -> str:
-    if any(word in text for word in ("特急", "特别紧急", "加急", "突发")):
+    if any(word in text for word in _CRITICAL):
         return "critical"
     if "急" in text and "不" not in text and "非" not in text:
         return "urgent"

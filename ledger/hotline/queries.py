@@ -72,6 +72,18 @@ def runs_of(actor: Actor, reaches: Iterable[Reach], size: int = 20) -> Sequence[
     return db.session.scalars(latest.order_by(ImportRun.id.desc()).limit(size)).all()
 
 
+def going_of(actor: Actor, since: datetime, large: int, size: int = 20) -> Sequence[ImportRun]:
+    """What this actor took in since then and is not finished, or was too large to be waited for and
+    is finished since the day before; the latest first."""
+    wanted = select(ImportRun).where(
+        ImportRun.by_id == actor.id,
+        ImportRun.begun_at >= since,
+        ImportRun.job_id.is_not(None),
+        or_(ImportRun.finished.is_(False), ImportRun.rows > large),
+    )
+    return db.session.scalars(wanted.order_by(ImportRun.id.desc()).limit(size)).all()
+
+
 def find_run(run_id: int, actor: Actor, reaches: Iterable[Reach]) -> ImportRun | None:
     return db.session.scalar(
         select(ImportRun).where(ImportRun.id == run_id, _within(ImportRun, reaches, actor))

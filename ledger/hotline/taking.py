@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -21,7 +21,17 @@ from ..firms.names import fold
 from ..people.actor import Actor
 from ..people.models import Unit
 from .intake import Standing, Summary, Taking
-from .orders import COLUMNS, Order, registration, understand
+from .orders import (
+    COLUMNS,
+    Order,
+    reads_confidential,
+    reads_kind,
+    reads_urgency,
+    registration,
+    understand,
+)
+from .values import Reads, categories_by_name
+from .values import fold as fold_word
 
 
 class NoSuchChannel(ValueError):
@@ -81,6 +91,13 @@ class Orders:
         self.office_id = office_id
         self.office: Unit | None = None
         self.firms = FirmsNamed()
+        self.categories = categories_by_name(catalogue())
+        self.valued: Mapping[str, Reads] = {
+            "kind": reads_kind,
+            "urgency": reads_urgency,
+            "confidential": reads_confidential,
+            "category": lambda text: fold_word(text) in self.categories,
+        }
 
     def understand(self, row: sheets.Row) -> Order:
         return understand(row)
@@ -112,7 +129,13 @@ class Orders:
 
     def bring(self, item: Order, *, by: Actor, at: datetime) -> Standing:
         assert self.office is not None, "prepare() comes first"
-        known = registration(item, channel=self.channel, region_code=self.office.region_code, at=at)
+        known = registration(
+            item,
+            channel=self.channel,
+            region_code=self.office.region_code,
+            at=at,
+            category_id=self.categories.get(fold_word(item.category)) if item.category else None,
+        )
         external = ExternalOrder()
         # As a loaded row is filled: there is no history to keep of what never was otherwise.
         vars(external).update(

@@ -31,6 +31,9 @@ from . import (
     queries,
     return_views,
     settling,
+    underway,
+    underway_views,
+    value_views,
 )
 from .clients import Clients
 from .drafts import AlreadyTaken, BadMapping, Gone
@@ -38,6 +41,7 @@ from .intake import CONFLICT, Problem, Unusable
 from .kinds import KINDS, FileKind
 from .models import ImportDraft, ImportLine, ImportRun
 from .platforms import kept_by
+from .permissions import carrying_seat
 from .queries import Lines, Place, Reach
 from .settling import Phrase
 from .taking import NoSuchChannel
@@ -79,6 +83,10 @@ def init_app(app: Flask) -> None:
     api_views.init_app(app)
     kept_by(Clients())
     client_views.init_app(app)
+    app.register_blueprint(underway_views.blueprint)
+    app.register_blueprint(value_views.blueprint)
+    app.extensions.setdefault("ledger_desks", []).append(underway_views.desk_of)
+    underway.register()
     doors = app.extensions.setdefault("ledger_doors", {})
     doors["/imports/"] = lambda actor: any(kind.may(actor) for kind in KINDS.values())
 
@@ -127,6 +135,8 @@ def start() -> ResponseReturnValue:
         waiting=_named(queries.drafts_of(current_actor(), reaches.values(), now() - drafts.KEPT)),
         runs=_named(runs),
         waits=queries.unsettled(runs),
+        keeps_values=carrying_seat(current_actor()) is not None,
+        going=underway.progress_of_all(runs),
     )
     return page, status
 
@@ -331,7 +341,17 @@ def begin_trial(draft_id: int) -> ResponseReturnValue:
     """Keep the mapping and try the file."""
     found, reach = _found(draft_id)
     refusal = _keep_columns(found, reach.kind)
-    return refusal or see_other(url_for("imports.trial", draft_id=draft_id))
+    if refusal is not None:
+        return refusal
+    found, _reach = _found(draft_id)
+    actor = current_actor()
+    try:
+        large = underway.begin_trial(found, reach.kind, actor)
+        asked = [] if large else underway.words_to_ask(found, reach.kind, actor)
+    except (SheetError, NoSuchChannel) as problem:
+        return _draft_page(found, reach.kind, problem=str(problem), status=422)
+    step = "values.of_draft" if asked else "imports.trial"
+    return see_other(url_for(step, draft_id=draft_id))
 
 
 @blueprint.get("/drafts/<int:draft_id>/trial")
@@ -339,9 +359,12 @@ def trial(draft_id: int) -> ResponseReturnValue:
     """试导入: what would come of it. Writes nothing."""
     found, reach = _found(draft_id)
     try:
-        summary = drafts.try_out(found, reach.kind, current_actor())
+        tried = underway.trial_of(found, reach.kind, current_actor())
     except (SheetError, NoSuchChannel) as problem:
         return _draft_page(found, reach.kind, problem=str(problem), status=422)
+    summary = tried.summary
+    if summary is None:
+        return underway_views.trial_page(found, reach.kind, tried.progress)
     if reach.kind.changes is not None:
         return render_template(
             "imports/changes.html",
@@ -359,6 +382,8 @@ def trial(draft_id: int) -> ResponseReturnValue:
         kind=reach.kind,
         channel=_channel_name(found.channel),
         summary=summary,
+        tried_at=tried.at,
+        asked=len(tried.unknown),
         mark=drafts.mark_of(found),
         lists=[
             _problem_list("conflicts", "内容不一致", summary.conflicts, in_conflict, draft_id),
@@ -403,11 +428,14 @@ def take(draft_id: int) -> ResponseReturnValue:
     if refusal is not None:
         return refusal
     found, _reach = _found(draft_id)
-    if request.form.get("mark", drafts.mark_of(found)) != drafts.mark_of(found):
+    mark = request.form.get("mark")
+    if mark is not None and mark != drafts.mark_of(found):
         return _draft_page(found, reach.kind, problem=CHANGED, status=409)
     actor = current_actor()
     try:
-        run_id = drafts.take_in(found, reach.kind, actor)
+        if mark is None and underway.words_to_ask(found, reach.kind, actor):
+            return see_other(url_for("values.of_draft", draft_id=draft_id))
+        run_id = underway.take_in(found, reach.kind, actor)
     except (SheetError, NoSuchChannel) as problem:
         return _draft_page(_found(draft_id)[0], reach.kind, problem=str(problem), status=422)
     except record.Refused as refused:
@@ -422,7 +450,7 @@ def take(draft_id: int) -> ResponseReturnValue:
 def _second_click(run_id: int) -> ResponseReturnValue:
     """Whoever sees the import under way is led to it; what is done is not done again."""
     db.session.rollback()
-    run = db.session.get_one(ImportRun, run_id)
+    run = db.session.get_one(ImportRun, run_id, populate_existing=True)
     if not run.finished and run.by_id == current_actor().id:
         return see_other(url_for("imports.result", run_id=run_id))
     raise AlreadyTaken(run_id)
@@ -469,6 +497,18 @@ def result(run_id: int) -> ResponseReturnValue:
 
 def _result_page(run: ImportRun, *, problem: str = "", status: int = 200) -> ResponseReturnValue:
     actor, at = current_actor(), now()
+    progress = underway.progress_of(run)
+    if progress.moves and not run.finished:
+        # Asked for again and again: what came of the rows is told when they are in.
+        return make_response(
+            render_template(
+                "imports/going.html",
+                run=run,
+                progress=progress,
+                kind=KINDS[run.kind],
+                channel=_channel_name(run.channel),
+            )
+        )
     waiting = queries.conflicts(run, actor, at, _place("conflicts"), settled=False)
     settled = queries.conflicts(run, actor, at, _place("settled"), settled=True)
     rejected = queries.outcomes(run, actor, at, ["rejected"], _place("rejected"))
@@ -476,6 +516,10 @@ def _result_page(run: ImportRun, *, problem: str = "", status: int = 200) -> Res
     page = render_template(
         "imports/result.html",
         run=run,
+        progress=progress,
+        may_go_on=underway.may_go_on(run, actor),
+        kept_until=underway_views.kept_until(run),
+        week=drafts.SHEET_KEPT,
         kind=KINDS[run.kind],
         channel=_channel_name(run.channel),
         unsettled=queries.unsettled([run]).get(run.id, 0),

@@ -38,6 +38,8 @@ class Row:
     """By field, or by the column's own title; every column of the header is here."""
     problems: tuple[str, ...] = ()
     """Why this row cannot be trusted, in Chinese; such a row is not to be imported."""
+    as_was: dict[str, str] | None = None
+    """The cells before words in them were replaced by ours; None where none was."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,11 @@ class Sheet:
     def header_row(self) -> int:
         """The last row of the header, as Excel shows it."""
         return self.header.rows[-1] + 1
+
+    @property
+    def below(self) -> int:
+        """How many rows lie below the header, blank ones included."""
+        return max(self.table.height - self.header_row, 0)
 
     @property
     def fields(self) -> frozenset[str]:
@@ -260,23 +267,27 @@ def _also(words: tuple[str, ...]) -> str:
 
 def _csv_table(text: str) -> _Table:
     delimiter = _delimiter(text)
-    _check_fields(text, delimiter)
+    height = _check_fields(text, delimiter)
 
     def raw() -> Iterator[list[object]]:
         for fields in csv.reader(StringIO(text, newline=""), delimiter=delimiter):
             yield list(fields)
 
-    return _Table("", raw, height=text.count("\n") + 1, even=True)
+    return _Table("", raw, height=height, even=True)
 
 
-def _check_fields(text: str, delimiter: str) -> None:
-    """A quotation mark without its pair swallows all rows that follow it, and a field may be longer
-    than the reader takes: told before any row is given, as rows that were given are written."""
-    last_start = line = 0
+def _check_fields(text: str, delimiter: str) -> int:
+    """How many rows there are.
+
+    A quotation mark without its pair swallows all rows that follow it, and a field may be longer
+    than the reader takes: told before any row is given, as rows that were given are written.
+    """
+    last_start = line = rows = 0
     reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter)
     try:
         for _ in reader:
             last_start, line = line, reader.line_num
+            rows += 1
     except csv.Error:
         if '"' in text:
             raise SheetError(_unpaired(reader.line_num)) from None
@@ -285,6 +296,7 @@ def _check_fields(text: str, delimiter: str) -> None:
         ) from None
     if text.count('"') % 2 and (line - last_start > 1 or text.rstrip().endswith('"')):
         raise SheetError(_unpaired(last_start + 1))
+    return rows
 
 
 def _unpaired(line: int) -> str:
@@ -330,4 +342,5 @@ def _worksheet(name: str, sheet: calamine.CalamineSheet, hidden: bool) -> _Table
         ((top, max(first - left, 0)), (bottom, last - left))
         for (top, first), (bottom, last) in sheet.merged_cell_ranges or ()
     ]
-    return _Table(name, sheet.iter_rows, merged, sheet.total_height, hidden)
+    # Its total height is the place of the last row, counted from 0.
+    return _Table(name, sheet.iter_rows, merged, sheet.total_height + 1, hidden)

@@ -45,7 +45,10 @@ def run(app: Flask) -> None:
 
     for name in rounds:
         round_of(name)
-    _log.info("worker started", sweeps=sorted(rounds))
+    with app.app_context():
+        freed = jobs.let_go_of_the_dead()
+        db.session.remove()
+    _log.info("worker started", sweeps=sorted(rounds), taken_over=freed)
     # TERM is what a supervisor sends: finish what is in hand. A job that goes on for longer is
     # left to its lease.
     Consumer(huey, workers=HANDS, periodic=False, graceful_signal="TERM", shutdown_timeout=20).run()
