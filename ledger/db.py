@@ -397,7 +397,9 @@ def _prepare_postgres(engine: Engine) -> None:
         connection.info[_WROTE] = False
 
     @event.listens_for(engine, "before_cursor_execute")
-    def _execute(connection: Connection, _cursor: object, statement: str, *_more: object) -> None:
+    def _execute(
+        connection: Connection, _cursor: object, statement: str, *_more: object
+    ) -> None:
         if not statement.startswith(("SELECT", "WITH", "SET LOCAL")):
             connection.info[_WROTE] = True
 

@@ -684,7 +684,9 @@ class Several(Field):  # type: ignore[misc]
         **kwargs: Any,
     ) -> None:
         self.choices = choices or {}
-        super().__init__(label, _checks(required, validators, "选择"), description=help, **kwargs)
+        super().__init__(
+            label, _checks(required, validators, "选择"), description=help, **kwargs
+        )
 
     def process_data(self, value: Any) -> None:
         self.data = [str(one) for one in value or ()]
@@ -701,7 +703,9 @@ class Several(Field):  # type: ignore[misc]
     def chosen(self) -> list[str]:
         """The labels of what is ticked."""
         ticked = set(self.data)
-        return [label for some in self.choices.values() for value, label in some if value in ticked]
+        return [
+            label for some in self.choices.values() for value, label in some if value in ticked
+        ]
 
 
 class YesNo(Radio):

@@ -50,7 +50,9 @@ from .unit_choices import usual_assists, usual_lead
 AT_ONCE = timedelta(minutes=2)
 """The same act by the same hand within this time is a second click, not a second act."""
 
-CHANGED = "您打开表单后，本件有了变化，您填写的内容尚未提交。请核对下列变化，仍需提交的请再次提交。"
+CHANGED = (
+    "您打开表单后，本件有了变化，您填写的内容尚未提交。请核对下列变化，仍需提交的请再次提交。"
+)
 NO_LONGER = "您填写的内容没有提交，保留在下面，可以复制。"
 
 
@@ -445,7 +447,9 @@ def _told(appeal: Leaf, actor: Actor, since: Sequence[Entry]) -> list[str]:
 
 
 def _has_words(form: ActForm) -> bool:
-    return any(field.data for field in form.shown() if field.type in ("Text", "LongText", "Files"))
+    return any(
+        field.data for field in form.shown() if field.type in ("Text", "LongText", "Files")
+    )
 
 
 def _answer(
@@ -465,7 +469,9 @@ def _answer(
     return make_response(render_template("appeals/act.html", **context), status)
 
 
-def _done(act: Act, appeal: Leaf | Appeal, actor: Actor, at: datetime, what: str = "") -> Response:
+def _done(
+    act: Act, appeal: Leaf | Appeal, actor: Actor, at: datetime, what: str = ""
+) -> Response:
     """The article anew for htmx, with the news for the screen reader; a 303 for a plain browser."""
     said = f"{what or act.done_words}。{appeal.label}现为“{appeal.state_label}”。"
     if not wants_fragment():

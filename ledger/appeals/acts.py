@@ -676,7 +676,9 @@ def _rule_extension(do: Doing) -> None:
 
 def _send_back(do: Doing) -> None:
     form = do.form
-    do.appeal.send_back(form.reason.data, reason_code=form.reason_code.data or "", **do.hand_seen)
+    do.appeal.send_back(
+        form.reason.data, reason_code=form.reason_code.data or "", **do.hand_seen
+    )
 
 
 def _review(do: Doing) -> None:
@@ -718,7 +720,9 @@ def _review_and_call_back(do: Doing) -> None:
 
 def _attempt(do: Doing) -> None:
     form = do.form
-    do.appeal.attempt(form.way.data, form.words.data or "", happened_at=_happened(form), **do.hand)
+    do.appeal.attempt(
+        form.way.data, form.words.data or "", happened_at=_happened(form), **do.hand
+    )
 
 
 def _uphold(do: Doing) -> None:
@@ -747,7 +751,9 @@ def _recur(do: Doing) -> None:
 
 def _withdraw(do: Doing) -> None:
     form = do.form
-    do.appeal.withdraw(form.way.data, form.reason.data, said=form.said.data or "", **do.hand_seen)
+    do.appeal.withdraw(
+        form.way.data, form.reason.data, said=form.said.data or "", **do.hand_seen
+    )
 
 
 def _resume(do: Doing) -> None:
@@ -791,7 +797,6 @@ def _corrected(name: str, box: Any) -> object:
 
 _FOLDED = frozenset({"due_at", "assist_due_at", "rhythm", "letter_number", "reader_ids"})
 
-
 def _on_behalf() -> Iterator[Act]:
     """代签收、代录, for units that work offline."""
 
@@ -806,36 +811,18 @@ def _on_behalf() -> Iterator[Act]:
         label = lifecycle.ON_BEHALF[verb]
         return Act(f"{verb}_on_behalf", label, (verb,), form, run, on_behalf=True, **more)
 
-    yield act(
-        "sign_for",
-        behalf_forms.SignOnBehalfForm,
-        behalf_acts.sign_for,
-        fold=frozenset({"handler_name", "handler_phone"}),
-    )
+    yield act("sign_for", behalf_forms.SignOnBehalfForm, behalf_acts.sign_for,
+              fold=frozenset({"handler_name", "handler_phone"}))
     yield act("contact", behalf_forms.ContactOnBehalfForm, behalf_acts.contact)
     yield act("progress", behalf_forms.ProgressOnBehalfForm, behalf_acts.progress)
-    yield act(
-        "answer",
-        behalf_forms.AnswerOnBehalfForm,
-        behalf_acts.answer,
-        offer=behalf_acts.offer_answer,
-        prefill=behalf_acts.prefill_answer,
-        depends=behalf_acts.on_answer,
-        hint="代录反馈的人即为反馈人，按回避规定不能回访、认定、销号本件。",
-    )
-    yield act(
-        "ask_return",
-        behalf_forms.ReturnOnBehalfForm,
-        behalf_acts.ask_return,
-        offer=behalf_acts.offer_reasons("ask_return", "return"),
-        tone="danger",
-    )
-    yield act(
-        "ask_extension",
-        behalf_forms.ExtensionOnBehalfForm,
-        behalf_acts.ask_extension,
-        offer=behalf_acts.offer_reasons("ask_extension", "extension"),
-    )
+    yield act("answer", behalf_forms.AnswerOnBehalfForm, behalf_acts.answer,
+              offer=behalf_acts.offer_answer, prefill=behalf_acts.prefill_answer,
+              depends=behalf_acts.on_answer,
+              hint="代录反馈的人即为反馈人，按回避规定不能回访、认定、销号本件。")
+    yield act("ask_return", behalf_forms.ReturnOnBehalfForm, behalf_acts.ask_return,
+              offer=behalf_acts.offer_reasons("ask_return", "return"), tone="danger")
+    yield act("ask_extension", behalf_forms.ExtensionOnBehalfForm, behalf_acts.ask_extension,
+              offer=behalf_acts.offer_reasons("ask_extension", "extension"))
 
 
 _ROWS: tuple[Act, ...] = (

@@ -153,7 +153,9 @@ def about_extension(drawing: Drawing) -> Sequence[str]:
 
 
 def about_hold(drawing: Drawing) -> Sequence[str]:
-    return [f"{_sentence(drawing.appeal, row)}{_wish(row)}。" for row in _to_rule(drawing, "hold")]
+    return [
+        f"{_sentence(drawing.appeal, row)}{_wish(row)}。" for row in _to_rule(drawing, "hold")
+    ]
 
 
 def _sentence(appeal: Appeal | Leaf, row: Any) -> str:

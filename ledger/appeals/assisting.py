@@ -124,7 +124,9 @@ class Assisting(Opening):
                 self._let_go(former, at, "changed")
             self._end_assist_of(unit, at)
             rhythm = "once" if former is None else former.rhythm
-            again = act.assignment = self._offer(unit, "lead", by, at, letter_number, note, rhythm)
+            again = act.assignment = self._offer(
+                unit, "lead", by, at, letter_number, note, rhythm
+            )
             stage = "rework" if was is not None and was.stage == "rework" else "answer"
             self._start_unit_clocks(again, at, due_at=due_at, limit=stage)
             self._pause_while_held(again, at)

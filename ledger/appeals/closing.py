@@ -117,7 +117,9 @@ class Closing(Handling):
             raise Invalid("words", "不满意的，请写明诉求人的意见")
         with self.act("call_back", by=by, at=at, seen=seen) as act:
             # In the entry also where the columns are cleared again for a new round.
-            act.data.update(way=way, contacted=contacted, solved=solved, satisfaction=satisfaction)
+            act.data.update(
+                way=way, contacted=contacted, solved=solved, satisfaction=satisfaction
+            )
             act.texts["note"] = words
             self.called_at = at
             self.caller_id = by.id if by.kind == "person" else None

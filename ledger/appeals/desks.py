@@ -390,7 +390,9 @@ def _coordinator(asker: Asker, seat: Seat, *, named: bool) -> Making:
         asker.block("follow-up", "对外联系待跟进", follow_up, kind="brief", timed=False),
         asker.block("replies-due", "批示待落实", instructed, kind="brief"),
     ]
-    behalf = [asker.block("on-behalf", "线下单位待代录", filters, wide=True) for filters in offline]
+    behalf = [
+        asker.block("on-behalf", "线下单位待代录", filters, wide=True) for filters in offline
+    ]
     alarms = []
     closers = closers_of(seat.region_code, asker.day)
     if closers < ENOUGH_CLOSERS:

@@ -150,9 +150,8 @@ class Drawing:
             self._line(x, y - 30, x, y, arrow=True)
             right = x > width - 120
             words = f"在办各环节：{'、'.join(verbs)}"
-            self._text(
-                x + (-6 if right else 6), y - 20, words, SOFT, anchor="end" if right else "start"
-            )
+            self._text(x + (-6 if right else 6), y - 20, words, SOFT,
+                       anchor="end" if right else "start")
         body = "\n".join(self.parts)
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" '

@@ -591,7 +591,9 @@ class Handling(Reporting):
             deadline.original_due_at = first.at
 
     def _last_answer_clock(self, assignment: Assignment) -> Deadline | None:
-        clocks_ = [d for d in self.deadlines if d.assignment is assignment and d.stage in ANSWERS]
+        clocks_ = [
+            d for d in self.deadlines if d.assignment is assignment and d.stage in ANSWERS
+        ]
         return max(clocks_, key=lambda d: d.started_at, default=None)
 
     # -- hold ------------------------------------------------------------------------------
@@ -653,12 +655,7 @@ class Handling(Reporting):
             self._hold(at, self.state, review_at, reason_code)
 
     def resume(
-        self,
-        reason: str,
-        *,
-        by: Actor,
-        at: datetime,
-        settled: bool = False,
+        self, reason: str, *, by: Actor, at: datetime, settled: bool = False,
         seen: int | None = None,
     ) -> None:
         """Back to where it was held from; held by review: a new answer, or where the outside

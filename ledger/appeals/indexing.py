@@ -46,7 +46,8 @@ def is_due(appeal: AppealRecord) -> bool:
     """Whether anything the index holds is about to change. Asked before the flush."""
     state = inspect(appeal)
     return not state.persistent or any(
-        get_history(appeal, name, UNREAD).has_changes() for name in _TELLING - state.unmodified
+        get_history(appeal, name, UNREAD).has_changes()
+        for name in _TELLING - state.unmodified
     )
 
 

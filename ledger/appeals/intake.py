@@ -244,7 +244,9 @@ class Intake(AppealRecord):
         Raises Invalid where nothing changes. A changed urgency, kind or category moves the clock
         that runs until the hand-off; one already handed off is moved by 核定时限.
         """
-        changed = {name: value for name, value in changes.items() if getattr(self, name) != value}
+        changed = {
+            name: value for name, value in changes.items() if getattr(self, name) != value
+        }
         if unknown := set(changed) - set(CORRECTABLE):
             raise TypeError(f"not correctable: {sorted(unknown)}")
         if not reason.strip():

@@ -58,7 +58,9 @@ def unjoin(do: Doing) -> None:
 
 def word_reply(do: Doing) -> None:
     form = do.form
-    do.appeal.word_reply(form.public_reply.data, reason=form.reason.data or "", **do.hand_seen)
+    do.appeal.word_reply(
+        form.public_reply.data, reason=form.reason.data or "", **do.hand_seen
+    )
 
 
 def _master(do: Doing) -> Appeal | None:

@@ -56,7 +56,9 @@ class Joining(Opening):
         self._join(master, reason, by=by, at=at, seen=seen)
         master.gather([self], at=at)
 
-    def join_all(self, others: Sequence[Self], reason: str, *, by: Actor, at: datetime) -> None:
+    def join_all(
+        self, others: Sequence[Self], reason: str, *, by: Actor, at: datetime
+    ) -> None:
         """The same of several, which are joined to this one."""
         if self.joined_count + len(others) > MOST_JOINED:
             raise Invalid("master", f"一个主件最多并入{MOST_JOINED}件")

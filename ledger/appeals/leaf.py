@@ -231,7 +231,9 @@ class Leaf(Standing[Handing, Clock]):
         has_drafts: bool
         """Whether the reader has begun a form on it and not sent it."""
 
-    def __init__(self, connection: Connection, seen: Row[Any], shelf: Shelf, reader: Actor) -> None:
+    def __init__(
+        self, connection: Connection, seen: Row[Any], shelf: Shelf, reader: Actor
+    ) -> None:
         self.__dict__.update(shelf["row"])
         self._reader = reader
         self.knows = bool(seen.knows)

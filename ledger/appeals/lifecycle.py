@@ -622,7 +622,9 @@ NOTHING = {
 }
 
 
-def _acts_itself(verb: Verb, facts: Facts | None, actor: Actor, assignment_id: int | None) -> str:
+def _acts_itself(
+    verb: Verb, facts: Facts | None, actor: Actor, assignment_id: int | None
+) -> str:
     """What a coordinator is told who would record something for a unit that works online; '' for
     everybody else."""
     by_office = facts is not None and any(
@@ -684,7 +686,9 @@ def _not_settled_below(facts: Facts, held: Held) -> str:
     return f"下级单位{named}尚未反馈，待其反馈或由本单位免予下级反馈后，方可办结反馈。"
 
 
-def hands(code: str, facts: Facts, actor: Actor, *, on_behalf: bool = False) -> tuple[int, ...]:
+def hands(
+    code: str, facts: Facts, actor: Actor, *, on_behalf: bool = False
+) -> tuple[int, ...]:
     """The assignments on which `actor` may do `code` now, the likeliest first. Of several he has
     to say which."""
     verb = BY_CODE[code]

@@ -132,7 +132,9 @@ def problem(outcome: str, given: Mapping[str, str], at: datetime) -> tuple[str, 
 
 def written(outcome: str, given: Mapping[str, str]) -> str:
     """As it is kept: what belongs to this outcome alone; '' where there is nothing."""
-    kept = {one.name: said for one in wanted(outcome) if (said := given.get(one.name, "").strip())}
+    kept = {
+        one.name: said for one in wanted(outcome) if (said := given.get(one.name, "").strip())
+    }
     return json.dumps(kept, ensure_ascii=False) if kept else ""
 
 

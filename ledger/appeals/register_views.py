@@ -93,7 +93,9 @@ def _fresh(form: RegisterForm, actor: Actor, seat: Seat | None) -> ResponseRetur
     return _page(form, seat, firm=firm, draft_at=draft.at if draft else None)
 
 
-def _aside(aside: str, form: RegisterForm, actor: Actor, seat: Seat | None) -> ResponseReturnValue:
+def _aside(
+    aside: str, form: RegisterForm, actor: Actor, seat: Seat | None
+) -> ResponseReturnValue:
     """Kept as a draft, or given up; nothing is registered."""
     if aside == asides.DROP:
         with writing():

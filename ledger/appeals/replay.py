@@ -73,6 +73,7 @@ TITLES = {
 }
 
 
+
 def add_table(cls: type[Trailed], title: str) -> None:
     """Have the rows of an upper room that belong to appeals checked against their entries, too."""
     if cls not in TRAILED:

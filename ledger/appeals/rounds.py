@@ -77,9 +77,9 @@ def family(
     mine = Appeal.master_id == master.id
     if with_master:
         mine = or_(mine, Appeal.id == master.id)
-    query = listed(actor, at, Appeal.public_reply, Appeal.phone, Appeal.contact_name).where(
-        mine, Appeal.state.in_(states), Appeal.state != lifecycle.MERGED, Appeal.id > after
-    )
+    query = listed(
+        actor, at, Appeal.public_reply, Appeal.phone, Appeal.contact_name
+    ).where(mine, Appeal.state.in_(states), Appeal.state != lifecycle.MERGED, Appeal.id > after)
     rows = db.session.execute(query.order_by(Appeal.id).limit(PAGE + 1)).all()
     return Family(rows[:PAGE], rows[PAGE - 1].id if len(rows) > PAGE else 0, at)
 

@@ -27,7 +27,9 @@ MOST = 20
 MOST_JOINED = 15
 
 
-def same_appellant_open(appeal: Appeal | Leaf, actor: Actor, at: datetime) -> Sequence[Any]:
+def same_appellant_open(
+    appeal: Appeal | Leaf, actor: Actor, at: datetime
+) -> Sequence[Any]:
     """Number, label and title of this appellant's other open appeals of the same office."""
     day = at.astimezone(SHANGHAI).date()
     alike: list[ColumnElement[bool]] = []
@@ -95,7 +97,9 @@ def master_of(leaf: Leaf, actor: Actor, at: datetime) -> Sequence[Any]:
         return ()
     day = at.astimezone(SHANGHAI).date()
     return db.session.execute(
-        select(Appeal.number, Appeal.label, admits(actor, day)).where(Appeal.id == leaf.master_id)
+        select(Appeal.number, Appeal.label, admits(actor, day)).where(
+            Appeal.id == leaf.master_id
+        )
     ).all()
 
 

@@ -218,16 +218,8 @@ SIZES = {
     "reply_by": "half",
     "until": "half",
     **dict.fromkeys(
-        (
-            "document",
-            "document_number",
-            "checked_by",
-            "checked_at",
-            "referred_to",
-            "referred_way",
-            "referred_on",
-            "next_review_on",
-        ),
+        ("document", "document_number", "checked_by", "checked_at", "referred_to", "referred_way",
+         "referred_on", "next_review_on"),
         "half",
     ),
     "contact_name": "half",
@@ -343,11 +335,8 @@ def _filled(act: Act, form: ActForm, at_address: str, **more: Any) -> Panel:
         }
     hints: list[tuple[str, str]] = []
     if "outcome" in form:
-        hints = [
-            (row.name, row.evidence)
-            for row in catalogue().outcomes.values()
-            if row.evidence and not outcomes.proves_itself(row.code)
-        ]
+        hints = [(row.name, row.evidence) for row in catalogue().outcomes.values() if row.evidence
+                 and not outcomes.proves_itself(row.code)]
     return Panel(act, form, hints=hints, **more)
 
 
@@ -469,7 +458,9 @@ class Limit(NamedTuple):
     @classmethod
     def of(cls, deadline: leaves.Clock) -> Limit:
         given = deadline
-        return cls(given.id, given.due_at, given.warn_at, given.spec, given.sentence, given.stage)
+        return cls(
+            given.id, given.due_at, given.warn_at, given.spec, given.sentence, given.stage
+        )
 
 
 class _Article(NamedTuple):

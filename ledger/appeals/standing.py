@@ -253,7 +253,9 @@ class Standing(Generic[A, D]):
         return [
             a
             for a in self.assignments
-            if a.part == "assist" and a.state != "released" and (a.is_open or a.round == self.round)
+            if a.part == "assist"
+            and a.state != "released"
+            and (a.is_open or a.round == self.round)
         ]
 
     def children_of(self, given: A) -> list[A]:
@@ -509,7 +511,9 @@ class Standing(Generic[A, D]):
             return "本单位的时限与转办单位的相同，不能再延期；确需延期的，由转办单位先行申请。"
         if most <= clock.due_at:
             return "办结时限已达规定的最长期限，不能再延期。"
-        last = clocks.working_days_before(clock.due_at, caps.extension_ask_days, load_calendar())
+        last = clocks.working_days_before(
+            clock.due_at, caps.extension_ask_days, load_calendar()
+        )
         if at > last:
             return f"延期应于{clocks.shown_end(last)}前申请，现已超过时限。"
         return ""

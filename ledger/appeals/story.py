@@ -281,8 +281,7 @@ class Line(NamedTuple):
         post = f"（{self.post}）" if self.post else ""
         moved = f"，状态变为“{self.to_label}”" if self.to_label else ""
         said = "；".join(
-            f"{told.label}：{told.old} → {told.words}"
-            if told.old is not None
+            f"{told.label}：{told.old} → {told.words}" if told.old is not None
             else f"{told.label}：{told.words}"
             for told in self.told
             if len(told.words) <= 80
@@ -830,3 +829,4 @@ def _moment(value: Any) -> datetime | None:
         return None
     found = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
     return found if found.tzinfo else None
+

@@ -47,7 +47,9 @@ LONG_AGO = datetime(1990, 1, 1, tzinfo=UTC)
 _SUMS = range(1, SIGNING * 2)
 MANAGER_RULES = tuple(n for n in _SUMS if n & EXTENSION and n & BY_MANAGER)
 OFFICE_RULES = tuple(
-    n for n in _SUMS if n & (RETURN | HOLD) or (n & EXTENSION and not n & BY_MANAGER)
+    n
+    for n in _SUMS
+    if n & (RETURN | HOLD) or (n & EXTENSION and not n & BY_MANAGER)
 )
 RULABLE = tuple(sorted(BY_CODE["rule_return"].frm))
 """What is asked of each, and the states in which it can be ruled on."""
@@ -187,7 +189,9 @@ def _reports_owed(_filters: Filters, _actor: Actor, at: datetime) -> Condition:
 
 def _hold_due(_filters: Filters, _actor: Actor, at: datetime) -> Condition:
     """Whose review is due today, or was before."""
-    return and_(Appeal.state == "held", Appeal.due_at <= end_of(at.astimezone(SHANGHAI).date()))
+    return and_(
+        Appeal.state == "held", Appeal.due_at <= end_of(at.astimezone(SHANGHAI).date())
+    )
 
 
 def _follow_up(_filters: Filters, _actor: Actor, at: datetime) -> Condition:
@@ -240,7 +244,9 @@ def _replies_due(_filters: Filters, actor: Actor, _at: datetime) -> Condition:
     """Of the appeals of an office of his: some unit has not reported."""
     own = sorted({seat.unit_id for seat in actor.seats_as(*OFFICE_READERS)})
     waiting = select(InstructionUnit.appeal_id).where(InstructionUnit.replied_at.is_(None))
-    return and_(Appeal.instructed.is_(True), Appeal.office_id.in_(own), Appeal.id.in_(waiting))
+    return and_(
+        Appeal.instructed.is_(True), Appeal.office_id.in_(own), Appeal.id.in_(waiting)
+    )
 
 
 # -- liaison and operator ----------------------------------------------------------------------

@@ -95,17 +95,13 @@ def is_moved(appeal: AppealRecord) -> bool:
     """Whether an assignment is about to pass to another unit, a copy is taken back, or the appeal
     to leave its master: the former's row must go."""
     former = inspect(appeal).attrs.master_id.history.deleted or ()
-    return (
-        _is_taken_back(appeal)
-        or any(one is not None for one in former)
-        or any(
-            inspect(given).persistent
-            and (
-                inspect(given).attrs.unit_id.history.has_changes()
-                or inspect(given).attrs.unit.history.has_changes()
-            )
-            for given in appeal.assignments
+    return _is_taken_back(appeal) or any(one is not None for one in former) or any(
+        inspect(given).persistent
+        and (
+            inspect(given).attrs.unit_id.history.has_changes()
+            or inspect(given).attrs.unit.history.has_changes()
         )
+        for given in appeal.assignments
     )
 
 

@@ -38,7 +38,8 @@ from .telling import calendar_changes, day_words
 blueprint = Blueprint("calendars", __name__, url_prefix="/deadlines/calendar")
 
 CHANGED = (
-    "您打开页面后，他人已修改本年日历，您填写的内容尚未保存。请核对下列变化，仍需保存的请再次提交。"
+    "您打开页面后，他人已修改本年日历，您填写的内容尚未保存。"
+    "请核对下列变化，仍需保存的请再次提交。"
 )
 
 Named = dict[tuple[str, date], bool | None]

@@ -187,7 +187,9 @@ _FIELDS: dict[str, Any] = {
         f"cap_{cap}": Text(word, 5, required=True, validators=[_Whole(*CAP_BOUNDS[cap])])
         for cap, word in CAP_WORDS.items()
     },
-    **{name: field for place in range(MOST_LINES) for name, field in _line_fields(place).items()},
+    **{
+        name: field for place in range(MOST_LINES) for name, field in _line_fields(place).items()
+    },
 }
 _NAMES = tuple(_FIELDS)
 

@@ -233,7 +233,9 @@ def _preview(form: Any, rows: list[LimitVersion], row: LimitVersion | None) -> l
     since = start_of(form.effective_on.data)
     before = next(one for one in others if one.effective_from < since)
     calendar = load_calendar()
-    return compare(form.sample_at.data, (before.as_rules(), calendar), (form.rules(), calendar))
+    return compare(
+        form.sample_at.data, (before.as_rules(), calendar), (form.rules(), calendar)
+    )
 
 
 def _page(

@@ -75,6 +75,7 @@ class CalendarYear(Base):
             CalendarDay(on_day=day, region_code=self.region_code, working=working, name=name)
         )
 
+
     def forget(self, day: date) -> None:
         """The day is an ordinary one again: what its weekday or the arrangement above says."""
         self.days = [known for known in self.days if known.on_day != day]

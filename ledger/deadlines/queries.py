@@ -262,12 +262,16 @@ def lock_calendar(year: int) -> None:
 
 def lock_hours() -> None:
     """Nobody else publishes hours before the transaction ends; then load them again."""
-    db.session.execute(select(OfficeHours.id).order_by(OfficeHours.id).limit(1).with_for_update())
+    db.session.execute(
+        select(OfficeHours.id).order_by(OfficeHours.id).limit(1).with_for_update()
+    )
 
 
 def lock_limits() -> None:
     """Nobody else publishes before the transaction ends; then load them again."""
-    db.session.execute(select(LimitVersion.id).order_by(LimitVersion.id).limit(1).with_for_update())
+    db.session.execute(
+        select(LimitVersion.id).order_by(LimitVersion.id).limit(1).with_for_update()
+    )
 
 
 def limit_versions() -> list[LimitVersion]:

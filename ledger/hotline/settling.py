@@ -79,7 +79,9 @@ def verbs(by: Iterable[str]) -> list[str]:
     return [ACTS[code].verbs[0] for code in by]
 
 
-def ways(line: ImportLine, done: Collection[str], by: Collection[str] = BY_ACTS) -> dict[str, str]:
+def ways(
+    line: ImportLine, done: Collection[str], by: Collection[str] = BY_ACTS
+) -> dict[str, str]:
     """How a conflict may be said to be settled; by an act only where it stands in the trail.
     `done`: the verbs that do."""
     acted = {code: words(code) for code in by if ACTS[code].verbs[0] in done}

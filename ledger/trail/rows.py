@@ -211,3 +211,5 @@ def _update(
 
     said = {f"new_{key}": values[key] for key in names}
     tell(connection, ("update", shape.table.name), {**said, "row": values["id"]}, made)
+
+
