@@ -308,6 +308,7 @@ class Standing(Generic[A, D]):
             coordination_asked=self.coordination_asked,
             outside_count=self.outside_count,
             points_open=self.points_open,
+            confidential=self.confidential,
             addressees=self.addressees,
             remainder_due=self.remainder_id is None
             and bool(left_over(self.outcome, self.particulars)),

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Flask, render_template, request, url_for
+from flask import Blueprint, Flask, current_app, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import IntegrityError
 
@@ -63,9 +63,10 @@ _OUTSIDE = re.compile(r"[\x21-\x7e]{1,64}")
 
 def init_app(app: Flask) -> None:
     """Register the desk, the calls and the lines."""
-    from . import call_views, line_views
+    from . import call_views, confidential_views, line_views
 
     _ = call_views  # hangs its routes
+    confidential_views.init_desk(app)
     app.register_blueprint(blueprint)
     doors = app.extensions.setdefault("ledger_doors", {})
     doors[HOME] = may_sit
@@ -145,8 +146,20 @@ def _shown(desk: Desk, form: DeskForm) -> dict[str, Any]:
         "twin": None,
         "other_draft": False,
         "strange": "",
+        "likeness": _likeness(),
         **form.more,
     }
+
+
+LIKENESS = "/hotline/alike"
+
+
+def _likeness() -> str:
+    """Where duplicates are looked for while somebody types; '' where nobody does."""
+    offered: bool = current_app.extensions.setdefault(
+        LIKENESS, any(rule.rule == LIKENESS for rule in current_app.url_map.iter_rules())
+    )
+    return LIKENESS if offered else ""
 
 
 def _number(form: DeskForm) -> str:
