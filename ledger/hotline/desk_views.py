@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Flask, current_app, render_template, request, url_for
+from flask import Blueprint, Flask, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import IntegrityError
 
@@ -146,20 +146,8 @@ def _shown(desk: Desk, form: DeskForm) -> dict[str, Any]:
         "twin": None,
         "other_draft": False,
         "strange": "",
-        "likeness": _likeness(),
         **form.more,
     }
-
-
-LIKENESS = "/hotline/alike"
-
-
-def _likeness() -> str:
-    """Where duplicates are looked for while somebody types; '' where nobody does."""
-    offered: bool = current_app.extensions.setdefault(
-        LIKENESS, any(rule.rule == LIKENESS for rule in current_app.url_map.iter_rules())
-    )
-    return LIKENESS if offered else ""
 
 
 def _number(form: DeskForm) -> str:
