@@ -179,6 +179,7 @@ class Standing(Generic[A, D]):
         points_open: Any
         phone_given: Any
         phone_index: Any
+        confidential: Any
         attempts: Any
         attempt_half_days: Any
         assignments: Any

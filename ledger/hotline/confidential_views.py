@@ -68,7 +68,7 @@ def count(actor: Actor, at: datetime) -> int:
 
 
 def rows(actor: Actor, at: datetime) -> Sequence[Row[Any]]:
-    wanted = select(*LINE_COLUMNS, true().label("knows")).where(*_waiting(actor, at))
+    wanted: Any = select(*LINE_COLUMNS, true().label("knows")).where(*_waiting(actor, at))
     return db.session.execute(wanted.order_by(Appeal.due_at, Appeal.id).limit(MOST)).all()
 
 

@@ -195,7 +195,8 @@ def _opened(desk: Desk, **more: Any) -> ResponseReturnValue:
         form.call.data = call
         form.draft = _draft_key(form)
     else:
-        form.prefill(now())
+        if phone or call:
+            form.prefill(now())
         form.phone.data = phone
         form.region_code.data = own_region(desk.seat)
     form.token.data = fresh_token()
@@ -271,9 +272,12 @@ def desk_known() -> ResponseReturnValue:
     that was chosen by hand stays."""
     here = Desk()
     form = here.form()
+    form.prefill(now())
     if not wants_fragment():
         return here.draw(form)
-    return render_template("hotline/_known.html", form=form, swaps=_swaps(), **_shown(here, form))
+    return render_template(
+        "hotline/_known.html", form=form, swaps=_swaps(), began=True, **_shown(here, form)
+    )
 
 
 def _swaps() -> bool:
@@ -307,6 +311,7 @@ def _look(desk: Desk, form: DeskForm) -> ResponseReturnValue:
         form.token.data = fresh_token()
     taken, _problems = take_files(form.files)
     store(taken)
+    form.prefill(now())
     _fill_from(form, known(desk.actor, now(), _number(form), _firm(form), follows=True))
     return desk.draw(form, taken=taken, firm=_firm(form))
 

@@ -126,7 +126,7 @@ def _appeals(
     actor: Actor, at: datetime, about: list[ColumnElement[bool]], *, still_open: bool
 ) -> Sequence[Row[Any]]:
     day = at.astimezone(SHANGHAI).date()
-    wanted = select(*LINE_COLUMNS, true().label("knows")).where(
+    wanted: Any = select(*LINE_COLUMNS, true().label("knows")).where(
         or_(*about),
         visible_to(actor, day),
         # Reached through a number or a firm: what would betray a confidential appellant is absent.

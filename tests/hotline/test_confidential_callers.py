@@ -125,7 +125,11 @@ def test_the_hotline_speaks_with_him_and_the_unit_hears_what_was_said(cast: Cast
         (clock,) = [d for d in appeal.deadlines if d.stage == "contact"]
         assert clock.ended_as == "met"
 
-    # What a call adds is read by the unit too.
+    # What a call brings or adds is read by the unit too.
+    open_words = {"appellant_name": NAME, "phone": PHONE, "identity": "confidential"}
+    for words in (f"我是{NAME}，路不通", f"请回电{PHONE}"):
+        leaks = ring(cast, **open_words, content=words)
+        assert leaks.status_code == 422 and "请删去其中的" in words_of(leaks), words
     for become in ("supplement", "urge"):
         leaks = ring(cast, become=become, appeal=number, content=f"车牌{PLATE}仍被扣", phone=PHONE)
         assert leaks.status_code == 422 and "请删去其中的" in words_of(leaks)
