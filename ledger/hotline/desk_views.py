@@ -283,6 +283,8 @@ def desk_known() -> ResponseReturnValue:
 def _swaps() -> bool:
     """Whether the firm beside the form follows the number: not where one was chosen by hand, or
     asked for and declined."""
+    if "by_hand" in request.form:
+        return False
     by_phone = request.form.get("firm_by") == "phone"
     return by_phone or "firm_id" not in request.form
 
