@@ -32,6 +32,7 @@ from .passing import Passing
 from .pausing import Pausing
 from .reckoning import Reckoning
 from .returning import Returning
+from .relaying import Relaying
 from .signing import Signing
 
 __all__ = ["Appeal", "Assignment", "Attachment", "Deadline", "ExternalOrder", "Request"]
@@ -62,6 +63,7 @@ class Appeal(
     Instructing,
     Ordering,
     Returning,
+    Relaying,
 ):
     """诉求. See record.py for its columns."""
 
@@ -126,6 +128,13 @@ class Appeal(
             "is_open IS true AND coordination_asked IS true",
             "coordination_asked",
             "is_open",
+            "due_at",
+            "id",
+        ),
+        _few(
+            "ix_appeal_confidential",
+            "is_open IS true AND confidential IS true",
+            "office_id",
             "due_at",
             "id",
         ),

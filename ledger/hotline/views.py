@@ -25,6 +25,7 @@ from ..web import Choice, Files, Form, NotFound, Radio, Refused, as_download, se
 from . import (
     api_views,
     client_views,
+    desk_views,
     drafts,
     feedback_sheet,
     feedback_views,
@@ -87,6 +88,7 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(value_views.blueprint)
     app.extensions.setdefault("ledger_desks", []).append(underway_views.desk_of)
     underway.register()
+    desk_views.init_app(app)
     doors = app.extensions.setdefault("ledger_doors", {})
     doors["/imports/"] = lambda actor: any(kind.may(actor) for kind in KINDS.values())
 
