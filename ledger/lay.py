@@ -9,6 +9,7 @@ from sqlalchemy import select
 from .catalogue.lay import lay as lay_catalogue
 from .db import config, db
 from .deadlines.lay import lay_calendar, lay_hours, lay_limits
+from .hotline.calls import lay_lines
 from .people.actor import system
 from .people.models import Unit
 from .people.regions import region_name
@@ -24,6 +25,7 @@ def lay(at: datetime) -> None:
     session = db.session()
     lay_identity(session, at)
     lay_catalogue()
+    lay_lines()
     by = system("系统安装")
     for year in lay_calendar():
         publish(f"calendar/{year.year_number}", "publish", year.describe(), by=by, at=at)

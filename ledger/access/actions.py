@@ -27,6 +27,7 @@ LABELS: Final[dict[str, str]] = {
     "calendar_changed": "修改工作日历",
     "hours_published": "发布工作时间",
     "file_imported": "导入文件",
+    "line_kept": "设置热线线路",
     "conflict_settled": "处理导入冲突",
     "phone_read": "查看电话",
     "notice_address_added": "添加通知地址",

@@ -118,6 +118,13 @@ class Appeal(
             "due_at",
             "id",
         ),
+        _few(
+            "ix_appeal_confidential",
+            "is_open IS true AND confidential IS true",
+            "office_id",
+            "due_at",
+            "id",
+        ),
         _few("ix_appeal_follow_up", "follow_up_on IS NOT NULL", "office_id", "follow_up_on"),
     )
 

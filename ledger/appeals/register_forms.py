@@ -123,6 +123,10 @@ class RegisterForm(Form):
     def prefill(self, at: datetime) -> None:
         self.received_at.data = at
 
+    def beside(self) -> dict[str, Any]:
+        """What its template shows besides."""
+        return {}
+
     @property
     def happened(self) -> datetime | None:
         """When it was registered by the typist's word, where that is not now."""

@@ -318,8 +318,16 @@ def _page(
         post=f"{seat.unit_name} {role_label(seat.role)}" if seat else "",
         one_region=len(list(form.region_code.iter_choices())) == 1,
         may_record_after=after.may_open(current_actor()),
+        **form.beside(),
     )
     return page, status
+
+
+def drawn(
+    form: RegisterForm, seat: Seat | None, status: int = 200, **shown: Any
+) -> ResponseReturnValue:
+    """The form's page, for a room that says itself when; `shown` as `_page` takes it."""
+    return _page(form, seat, status, **shown)
 
 
 # --- the receipt -------------------------------------------------------------------------------

@@ -56,6 +56,13 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(blueprint)
     app.extensions.setdefault("ledger_doors", {})[HOME] = _watches
     app.extensions.setdefault("ledger_desks", []).append(desk_of)
+    app.extensions["ledger_urge"] = urge_for_caller
+
+
+def urge_for_caller(appeal: Appeal, words: str, *, by: Actor, at: datetime) -> None:
+    """企业催单: what a caller says, put to whoever has the appeal in hand."""
+    unit_id = int(next(iter(units_offered(appeal))))
+    Urge.record(appeal, unit_id, "system", by=by, at=at, urging=words)
 
 
 def _watches(actor: Actor) -> bool:
