@@ -104,6 +104,8 @@ def _look(actor: Actor, at: datetime, status: int = 200, problem: str = "") -> R
         rows=[_candidate(one, actor, at) for one in found],
         asked=typed != Matter(typed.at),
         joins=_joins(actor),
+        # The desk has buttons of its own: a call is saved with what becomes of it.
+        at_desk="become" in request.values,
         problem=problem,
         fields=typed_fields(),
         token=request.values.get("token", ""),
@@ -287,19 +289,25 @@ def join(number: str) -> ResponseReturnValue:
     actor = current_actor()
 
     def then(appeal: Appeal, at: datetime) -> Sequence[str]:
-        master = find(number, actor, at, lock=True)
-        if master is None:
-            raise NotFound
-        if lifecycle.may("join", appeal.facts(at, actor), actor):
-            appeal.join(master, "登记时查重，系同一事项", by=actor, at=at)
-            return (f"已登记，并与{master.label}并案办理。",)
-        note = f"{ADVICE}登记时查重，疑与{master.label}系同一事项，请受理时核定。"
-        appeal.supplement(note, by=actor, at=at)
-        return (f"已登记，并建议办公室与{master.label}并案办理。",)
+        return handled_with(number, appeal, actor, at)
 
     if find(number, actor, now()) is None:
         raise NotFound
     return registration(RegisterForm(), actor, seat_of(actor), then)
+
+
+def handled_with(number: str, appeal: Appeal, actor: Actor, at: datetime) -> Sequence[str]:
+    """Join what was just registered to the appeal of that number, or advise the office to; gives
+    what there is to tell. Inside the transaction that registers it."""
+    master = find(number, actor, at, lock=True)
+    if master is None:
+        raise NotFound
+    if lifecycle.may("join", appeal.facts(at, actor), actor):
+        appeal.join(master, "登记时查重，系同一事项", by=actor, at=at)
+        return (f"已登记，并与{master.label}并案办理。",)
+    note = f"{ADVICE}登记时查重，疑与{master.label}系同一事项，请受理时核定。"
+    appeal.supplement(note, by=actor, at=at)
+    return (f"已登记，并建议办公室与{master.label}并案办理。",)
 
 
 # -- beside an appeal that waits to be accepted ------------------------------------------------

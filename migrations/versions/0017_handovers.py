@@ -28,9 +28,49 @@ def upgrade() -> None:
     for name, (table, column, newest) in NEWEST.items():
         op.drop_index(name, table)
         op.create_index(name, table, [column, newest])
+    op.add_column(
+        "duty_shift", sa.Column("line", sa.String(length=40), nullable=False, server_default="")
+    )
+    with op.batch_alter_table("duty_shift") as batch:
+        batch.alter_column("line", server_default=None)
+    op.create_table(
+        "shift_handover",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("office_id", ID, nullable=False),
+        sa.Column("starts_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ticked", sa.String(length=200), nullable=False),
+        sa.Column("calls", sa.Integer(), nullable=False),
+        sa.Column("critical", sa.Text(), nullable=False),
+        sa.Column("salt", sa.String(length=64), nullable=False),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.Column("out_by_id", ID, nullable=False),
+        sa.Column("out_by_name", sa.String(length=100), nullable=False),
+        sa.Column("out_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("in_words", sa.Text(), nullable=False),
+        sa.Column("in_by_id", ID, nullable=True),
+        sa.Column("in_by_name", sa.String(length=100), nullable=False),
+        sa.Column("in_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["office_id"], ["unit.id"], name=op.f("fk_shift_handover_office_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_shift_handover")),
+    )
+    op.create_index("ix_shift_handover_office", "shift_handover", ["office_id", "ends_at", "id"])
+    waits = sa.text("in_at IS NULL")
+    op.create_index(
+        "uq_shift_handover_waits",
+        "shift_handover",
+        ["office_id"],
+        unique=True,
+        sqlite_where=waits,
+        postgresql_where=waits,
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("shift_handover")
+    op.drop_column("duty_shift", "line")
     for name, (table, column, _newest) in NEWEST.items():
         op.drop_index(name, table)
         op.create_index(name, table, [column])

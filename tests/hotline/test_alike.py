@@ -154,6 +154,16 @@ def test_from_the_form_to_the_appeal_that_is_there(cast: Cast) -> None:
     assert f'value="{first}"' in words(zhou.get(f"/appeals/{advised}/join?master={first}"))
     assert tang.get(f"/hotline/alike/of/{advised}").status_code == 403
     assert cast.client("yuan").get(f"/hotline/alike/of/{advised}").status_code == 404
+    # At the desk the buttons are the desk's own: the call is kept with what becomes of it.
+    at_desk = {"become": "appeal", "place": "寻乌南收费站"}
+    assert f'name="to" value="supplement:{first}"' in words(typed(tang, **at_desk))
+    call = {**form, "line": "12345", "become": "appeal", "token": "w" * 20, "join": first}
+    assert tang.post("/hotline/desk", data=call).status_code == 303
+    with cast.app.app_context():
+        last = db.session.scalars(select(Appeal).order_by(Appeal.id.desc())).first()
+        assert last is not None and last.number not in (first, advised)
+        latest = last.number
+    assert "登记人建议并案：" in words(zhou.get(f"/hotline/alike/of/{latest}"))
     # The coordinator does both at once; a master that is none leaves nothing behind.
     joined = number_of(zhou.post(f"/hotline/alike/{first}/join", data={**form, "token": "u" * 20}))
     count = how_many(cast)
