@@ -22,7 +22,17 @@ from ..people.acting import current_actor
 from ..people.actor import Actor
 from ..sheets import Row, Sheet, SheetError
 from ..web import Choice, Files, Form, NotFound, Radio, Refused, as_download, see_other
-from . import alike_views, desk_views, drafts, feedback_sheet, feedback_views, queries, settling
+from . import (
+    alike_views,
+    desk_views,
+    drafts,
+    duty_views,
+    feedback_sheet,
+    feedback_views,
+    handover_views,
+    queries,
+    settling,
+)
 from .drafts import AlreadyTaken, BadMapping, Gone
 from .intake import CONFLICT, Problem, Unusable
 from .kinds import KINDS, FileKind
@@ -66,6 +76,8 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(feedback_views.blueprint)
     alike_views.init_app(app)
     desk_views.init_app(app)
+    duty_views.init_app(app)
+    handover_views.init_app(app)
     doors = app.extensions.setdefault("ledger_doors", {})
     doors["/imports/"] = lambda actor: any(kind.may(actor) for kind in KINDS.values())
 

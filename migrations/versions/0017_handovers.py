@@ -31,8 +31,6 @@ def upgrade() -> None:
     op.add_column(
         "duty_shift", sa.Column("line", sa.String(length=40), nullable=False, server_default="")
     )
-    with op.batch_alter_table("duty_shift") as batch:
-        batch.alter_column("line", server_default=None)
     op.create_table(
         "shift_handover",
         sa.Column("id", ID, nullable=False),
@@ -56,7 +54,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_shift_handover")),
     )
-    op.create_index("ix_shift_handover_office", "shift_handover", ["office_id", "ends_at", "id"])
+    op.create_index("ix_shift_handover_office", "shift_handover", ["office_id", "id"])
     waits = sa.text("in_at IS NULL")
     op.create_index(
         "uq_shift_handover_waits",
