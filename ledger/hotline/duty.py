@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -101,7 +101,7 @@ def days_of(
     first: date,
     count: int,
     turns: Sequence[Turn],
-    working: dict[date, Sequence[Stretch]],
+    working: Mapping[date, Sequence[Stretch]],
     today: date,
 ) -> list[Day]:
     """The roster day by day. A shift stands under the day on which it begins; gaps are told from

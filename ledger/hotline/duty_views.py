@@ -53,6 +53,13 @@ class ShiftForm(Form):
     ends_at = LocalMoment("结束时间", required=True)
     note = Text("备注", 200)
 
+    @property
+    def hours(self) -> duty.Stretch:
+        """Of a form that was validated."""
+        starts_at: Any = self.starts_at.data
+        ends_at: Any = self.ends_at.data
+        return starts_at, ends_at
+
 
 class ImportForm(Form):
     file = Files("值班表文件", rows=1, required=True, help="xlsx、xls 或 csv，第一行为表头")
@@ -188,7 +195,7 @@ def add() -> ResponseReturnValue:
         _log(here, "排班", row, at)
         db.session.commit()
     flash("已排班。", "success")
-    return _back(here, form.starts_at.data)
+    return _back(here, form.hours[0])
 
 
 @blueprint.route("/<int:shift_id>/edit", methods=["GET", "POST"])
@@ -214,7 +221,7 @@ def edit(shift_id: int) -> ResponseReturnValue:
         _log(here, "改班", row, at)
         db.session.commit()
     flash("已修改班次。", "success")
-    return _back(here, form.starts_at.data)
+    return _back(here, form.hours[0])
 
 
 def _edit_page(
@@ -256,7 +263,7 @@ def _changeable(shift_id: int, here: Here, at: datetime) -> DutyShift:
 
 def _fits(form: ShiftForm, at: datetime, row: DutyShift | None = None) -> bool:
     """What the clock says to it: nobody is put on duty afterwards."""
-    starts_at, ends_at = form.starts_at.data, form.ends_at.data
+    starts_at, ends_at = form.hours
     if wrong := duty.problem(starts_at, ends_at):
         form.ends_at.errors = [wrong]
         return False
@@ -276,7 +283,7 @@ def _fits(form: ShiftForm, at: datetime, row: DutyShift | None = None) -> bool:
 
 
 def _crosses(form: ShiftForm, office_id: int, but: int | None = None) -> bool:
-    starts_at, ends_at = form.starts_at.data, form.ends_at.data
+    starts_at, ends_at = form.hours
     own = duty_queries.turns_of(int(form.person_id.data), office_id, starts_at, ends_at, but)
     if (other := duty.clash(starts_at, ends_at, own)) is None:
         return False
@@ -286,10 +293,11 @@ def _crosses(form: ShiftForm, office_id: int, but: int | None = None) -> bool:
 
 
 def _fill(row: DutyShift, form: ShiftForm) -> None:
-    begun = row.starts_at if row.id is not None else None
-    same = begun is not None and begun.replace(second=0, microsecond=0) == form.starts_at.data
-    row.starts_at = begun if same and begun is not None else form.starts_at.data
-    row.ends_at = form.ends_at.data
+    starts_at, ends_at = form.hours
+    # A form tells no seconds: what began at some is left as it is.
+    if row.id is None or row.starts_at.replace(second=0, microsecond=0) != starts_at:
+        row.starts_at = starts_at
+    row.ends_at = ends_at
     row.line, row.note = form.line.data or "", form.note.data or ""
 
 
@@ -306,7 +314,8 @@ def _name(person_id: int) -> str:
 
 def _back(here: Here, at: datetime) -> ResponseReturnValue:
     day = at.astimezone(SHANGHAI).date()
-    return see_other(url_for("duty.roster", office=here.office.id, **{"from": day.isoformat()}))
+    at_day: dict[str, Any] = {"office": here.office.id, "from": day.isoformat()}
+    return see_other(url_for("duty.roster", **at_day))
 
 
 # -- by file -----------------------------------------------------------------------------------

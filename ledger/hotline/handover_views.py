@@ -42,6 +42,13 @@ class OutForm(Form):
         "交接说明", 3000, rows=5, required=True, help="未办完的、要接着盯的、要提醒的；没有的写“无”"
     )
 
+    @property
+    def since(self) -> datetime:
+        """Of a form that was validated."""
+        begun: Any = self.starts_at.data
+        found: datetime = begun
+        return found
+
 
 class InForm(Form):
     in_words = LongText("接班意见", 1000, rows=2, help="有出入的写明；没有的可不填")
@@ -146,10 +153,10 @@ def sign_out() -> ResponseReturnValue:
             row = ShiftHandover.sign_out(
                 waits,
                 office_id=office.id,
-                since=form.starts_at.data,
+                since=form.since,
                 words=form.words.data,
                 ticked=[code for code in ITEMS if code in form.ticked.data],
-                calls=sum(handover_queries.counted(office.id, form.starts_at.data, at).values()),
+                calls=sum(handover_queries.counted(office.id, form.since, at).values()),
                 critical=_critical(office.id, actor, at),
                 by=actor,
                 seat=seat,
@@ -168,7 +175,7 @@ def sign_out() -> ResponseReturnValue:
 
 
 def _fits(form: OutForm, at: datetime) -> bool:
-    since = form.starts_at.data
+    since = form.since
     if since >= at:
         form.starts_at.errors = ["“本班开始时间”不能晚于现在"]
         return False

@@ -142,6 +142,8 @@ def test_from_the_roster_to_the_next_mornings_desk(
     assert hand_off(zhao, cast, number).status_code == 403  # not yet on duty
     clock.set(20, 20, 30)
     assert hand_off(zhao, cast, plain, urgency="critical").status_code == 403
+    lowered = hand_off(zhao, cast, number, urgency="normal")
+    assert lowered.status_code == 422 and "值班员只受理特急诉求" in words(lowered)
     assert "受理并交办" in words(zhao.get(f"/appeals/{number}"))
     assert hand_off(zhao, cast, number).status_code == 303
 
