@@ -26,6 +26,7 @@ LABELS: Final[dict[str, str]] = {
     "limits_published": "发布时限版本",
     "calendar_changed": "修改工作日历",
     "hours_published": "发布工作时间",
+    "duty_changed": "调整值班表",
     "file_imported": "导入文件",
     "line_kept": "设置热线线路",
     "conflict_settled": "处理导入冲突",

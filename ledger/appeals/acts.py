@@ -1049,6 +1049,7 @@ _ROWS: tuple[Act, ...] = (
     Act("recall", "收回", ("recall",), forms.RecallForm, assist_acts.recall,
         offer=assist_acts.offer_recall, depends=assist_acts.on_assists, tone="danger"),
     Act("join", "并案办理", ("join",), join_forms.JoinForm, join_acts.join,
+        prefill=join_acts.prefill_master,
         offer=join_acts.offer_masters, names=_names_master, depends=_on_its_words,
         hint="不同诉求主体反映同一事项的，并入主件一次办理；本件保留编号，逐户回访、逐户销号。"
         "本件未办结的交办解除，办理时限随主件。"),
@@ -1060,7 +1061,7 @@ _ROWS: tuple[Act, ...] = (
         done="已修改对该企业的答复",
         hint="默认采用主件的答复；与该企业情况不完全相符的，在这里改写。"),
     Act("merge", "合并", ("merge",), forms.MergeForm, _merge, offer=_offer_masters,
-        depends=_on_its_words, tone="danger", names=_names_master,
+        prefill=join_acts.prefill_master, depends=_on_its_words, tone="danger", names=_names_master,
         hint="同一诉求主体反映同一事项的，并到主件办理；本件编号仍可查询。"),
     Act("decline", "不予受理", ("decline",), forms.DeclineForm, _decline,
         offer=_offer_reasons("decline"), done="已登记不予受理", tone="danger"),

@@ -349,6 +349,8 @@ class Intake(AppealRecord):
                 why=fixed.sentence if fixed else "",
             )
             if act.seat is not None and act.seat.role == "duty_officer":
+                if urgency != "critical":
+                    raise Invalid("urgency", "值班员只受理特急诉求，降为一般、紧急的留待办公室受理")
                 self.duty_unendorsed = True
 
     def decline(

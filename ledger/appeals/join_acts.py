@@ -28,6 +28,13 @@ def offer_masters(form: Any, drawing: Drawing) -> None:
         del form.master_id
 
 
+def prefill_master(form: Any, drawing: Drawing) -> None:
+    """The one that was found to be alike (/hotline/alike), where the form is opened from there."""
+    wanted = drawing.chosen.get("master", "")
+    if wanted.isprintable() and len(wanted) <= form.master.max_len:
+        form.master.data = wanted
+
+
 def prefill_reply(form: Any, drawing: Drawing) -> None:
     appeal = drawing.appeal
     form.public_reply.data = appeal.public_reply or appeal.master_reply

@@ -80,9 +80,9 @@ class Appeal(
         Index("ix_appeal_due", "due_at", "id"),
         Index("ix_appeal_lead_unit_state", "lead_unit_id", "state", "due_at", "id"),
         Index("ix_appeal_firm_id", "firm_id", "registered_at", "id"),
-        Index("ix_appeal_phone_index", "phone_index"),
+        Index("ix_appeal_phone_index", "phone_index", "id"),
         Index("ix_appeal_phone_tail_index", "phone_tail_index"),
-        Index("ix_appeal_spot_phone_index", "spot_phone_index"),
+        Index("ix_appeal_spot_phone_index", "spot_phone_index", "id"),
         Index("ix_appeal_closed_at", "office_id", "closed_at"),
         # Few of many: what asks for attention, whatever the ledger holds besides.
         _few("ix_appeal_recurred", "recurred_at IS NOT NULL", "office_id", "registered_at", "id"),

@@ -58,6 +58,7 @@ def _offered(actor: Actor) -> list[tuple[str, str]]:
         (may_administer(held, "grant_posts"), "岗位", "/people/proposals"),
         (may_administer(held, "import_roster"), "名册导入", "/people/roster"),
         (may_administer(held, "keep_clocks"), "时限版本", "/deadlines/limits/"),
+        (_is_open_to(actor, "/hotline/duty/"), "值班", "/hotline/duty/"),
         (_is_open_to(actor, "/hotline/lines"), "热线线路", "/hotline/lines"),
         (may_administer(held, "see_deliveries"), "外发通知", "/notices/deliveries"),
         (may_administer(held, "keep_channels"), "回告方式", "/hotline/channels"),

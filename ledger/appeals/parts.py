@@ -231,7 +231,10 @@ class AppealPlate(Base):
     """车牌, one row each, derived from the appeal's plates so that one finds it by a plate."""
 
     __tablename__ = "appeal_plate"
-    __table_args__ = (UniqueConstraint("appeal_id", "plate"), Index("ix_appeal_plate", "plate"))
+    __table_args__ = (
+        UniqueConstraint("appeal_id", "plate"),
+        Index("ix_appeal_plate", "plate", "appeal_id"),
+    )
 
     id: Mapped[pk]
     appeal_id: Mapped[int] = mapped_column(ForeignKey("appeal.id"))

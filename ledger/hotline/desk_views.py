@@ -46,6 +46,7 @@ from ..people.actor import Actor, Seat
 from ..people.directory import UnitRow
 from ..web import NotFound, Refused, see_other, wants_fragment
 from . import call_queries, desk_saving
+from .alike_views import handled_with
 from .calls import OF_AN_APPEAL, OUTCOMES, CallRecord, HotlineLine
 from .desk_forms import DeskForm
 from .desk_saving import SavedBefore
@@ -346,7 +347,8 @@ def _register(desk: Desk, form: DeskForm, *, saving: bool) -> ResponseReturnValu
             firm=appeal.firm,
             appeal=appeal,
         )
-        return ()
+        other = request.form.get("join", "")
+        return handled_with(other, appeal, actor, at) if other else ()
 
     try:
         return registration(form, actor, seat, then)

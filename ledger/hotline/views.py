@@ -23,12 +23,15 @@ from ..people.actor import Actor
 from ..sheets import Row, Sheet, SheetError
 from ..web import Choice, Files, Form, NotFound, Radio, Refused, as_download, see_other
 from . import (
+    alike_views,
     api_views,
     client_views,
     desk_views,
     drafts,
+    duty_views,
     feedback_sheet,
     feedback_views,
+    handover_views,
     queries,
     return_views,
     settling,
@@ -88,7 +91,10 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(value_views.blueprint)
     app.extensions.setdefault("ledger_desks", []).append(underway_views.desk_of)
     underway.register()
+    alike_views.init_app(app)
     desk_views.init_app(app)
+    duty_views.init_app(app)
+    handover_views.init_app(app)
     doors = app.extensions.setdefault("ledger_doors", {})
     doors["/imports/"] = lambda actor: any(kind.may(actor) for kind in KINDS.values())
 

@@ -375,6 +375,8 @@ class DutyShift(Base):
     person_id: Mapped[int] = mapped_column(ForeignKey("person.id"), index=True)
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
+    line: Mapped[str] = mapped_column(String(40), default="")
+    """Which line he answers (12345); '' for the duty of the whole office."""
     note: Mapped[str] = mapped_column(default="")
 
     unit: Mapped[Unit] = relationship()
