@@ -70,6 +70,7 @@ def commands() -> list[click.Command]:
     from .audit.erase import erase_command
     from .audit.verify import verify_command
     from .hotline.commands import import_batch, import_firms, import_ledger, import_orders
+    from .reports.commands import figures_command
 
     return [
         database,
@@ -85,6 +86,7 @@ def commands() -> list[click.Command]:
         reindex,
         rebuild_intervals,
         days_held_command,
+        figures_command,
         verify_command,
         erase_command,
         lifecycle_table,

@@ -12,6 +12,7 @@ from .deadlines.lay import lay_calendar, lay_hours, lay_limits
 from .people.actor import system
 from .people.models import Unit
 from .people.regions import region_name
+from .reports.models import lay_formula
 from .trail.models import lay_identity
 from .trail.publish import publish
 
@@ -24,6 +25,7 @@ def lay(at: datetime) -> None:
     session = db.session()
     lay_identity(session, at)
     lay_catalogue()
+    lay_formula()
     by = system("系统安装")
     for year in lay_calendar():
         publish(f"calendar/{year.year_number}", "publish", year.describe(), by=by, at=at)

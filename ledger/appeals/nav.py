@@ -47,6 +47,7 @@ def _offered(actor: Actor) -> list[tuple[str, str]]:
         (bool(lifecycle.may("register", None, actor)), "登记诉求", "/appeals/new"),
         ("manager" in roles, "我的批示", "/appeals/instructions"),
         (firm_permissions.may(roles, "see"), "企业", "/firms/"),
+        (_is_open_to(actor, "/reports/"), "统计", "/reports/"),
         (_is_open_to(actor, "/supervision/"), "催办督办", "/supervision/"),
         (_is_open_to(actor, "/imports/"), "导入", "/imports/"),
         (may_administer(held, "see_units"), "单位", "/units/"),
