@@ -52,8 +52,8 @@ def figures_command(
     try:
         at = moments.read_moment(as_of, "as_of") if as_of else present
         since = moments.read_moment(base, "base") if base else at - DAY
-        moments.settle(at)
         moments.check(at, since, present, is_given=bool(base))
+        moments.settle(at)
     except BadMoment as problem:
         name = "--as-of" if problem.field == "as_of" else "--base"
         raise click.UsageError(f"{name}：{problem.reason}") from problem

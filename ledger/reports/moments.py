@@ -101,14 +101,15 @@ def settle(at: datetime) -> None:
     """Wait until whoever began before `at` has ended: the moment of an entry is taken before its
     commit, and on PostgreSQL commits come in another order.
 
-    To be called where nothing was read yet. Raises Unsettled where it takes too long.
+    To be called before figures are read: what was read until then is let go. Raises Unsettled where it takes too long.
     """
     if now() - at > LONG_PAST:
         return
     if is_sqlite():
         with writing():  # one writes at a time: whoever did is over
             return
-    sleep(max(0.0, (at + GAP - now()).total_seconds()))
+    db.session.rollback()  # what this one has read until now is not to be waited for
+    sleep(GAP.total_seconds())
     ends = monotonic() + PATIENCE
     waited_for: set[tuple[int, datetime]] | None = None
     while True:

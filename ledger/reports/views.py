@@ -91,8 +91,8 @@ def figures_page() -> ResponseReturnValue:
             typed, since = (form.as_of.data or "").strip(), (form.base.data or "").strip()
             at = moments.read_moment(typed, "as_of") if typed else present
             base = moments.read_moment(since, "base") if since else at - DAY
-            moments.settle(at)
             moments.check(at, base, present, is_given=bool(since))
+            moments.settle(at)
             found = figures(at, base, filters, actor)
             context |= {
                 "found": found,
