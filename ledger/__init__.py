@@ -32,6 +32,7 @@ def create_app(settings: Config | None = None) -> Flask:
     from .hotline import views as hotline
     from .notices import views as notices
     from .people import views as people
+    from .reports import views as reports
     from .supervision import views as supervision
     from .work import logs
 
@@ -60,5 +61,6 @@ def create_app(settings: Config | None = None) -> Flask:
     reconciliation.init_app(app)
     supervision.init_app(app)
     notices.init_app(app)
+    reports.init_app(app)
     cli.init_app(app)
     return app

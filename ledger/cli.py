@@ -66,11 +66,13 @@ def init_app(app: Flask) -> None:
 def commands() -> list[click.Command]:
     from .appeals.holding_queries import days_held_command
     from .appeals.indexing import reindex
+    from .appeals.intervals import rebuild_intervals
     from .audit.erase import erase_command
     from .audit.verify import verify_command
     from .hotline.client_commands import api_client
     from .hotline.commands import import_batch, import_firms, import_ledger, import_orders
     from .hotline.reconcile_commands import reconcile_command
+    from .reports.commands import figures_command
 
     return [
         database,
@@ -86,7 +88,9 @@ def commands() -> list[click.Command]:
         import_batch,
         import_firms,
         reindex,
+        rebuild_intervals,
         days_held_command,
+        figures_command,
         verify_command,
         erase_command,
         lifecycle_table,
@@ -121,6 +125,7 @@ def database() -> None:
 @with_appcontext
 def upgrade() -> None:
     """建表或升级到当前版本，并备齐渠道、结果、类别、时限、日历和本地区的牵头办公室。"""
+    from .appeals import intervals
     from .lay import lay
 
     with _alone():
@@ -128,6 +133,7 @@ def upgrade() -> None:
         with writing() as at:
             lay(at)
             db.session.commit()
+        intervals.complete()
 
 
 @database.command("migration")

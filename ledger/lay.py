@@ -13,6 +13,7 @@ from .hotline.calls import lay_lines
 from .people.actor import system
 from .people.models import Unit
 from .people.regions import region_name
+from .reports.models import lay_formula
 from .trail.models import lay_identity
 from .trail.publish import publish
 
@@ -26,6 +27,7 @@ def lay(at: datetime) -> None:
     lay_identity(session, at)
     lay_catalogue()
     lay_lines()
+    lay_formula()
     by = system("系统安装")
     for year in lay_calendar():
         publish(f"calendar/{year.year_number}", "publish", year.describe(), by=by, at=at)

@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import event, select, update
 
 from cast import Cast
-from ledger.appeals import unit_sight
+from ledger.appeals import intervals, unit_sight
 from ledger.appeals.models import Appeal
 from ledger.appeals.parts import UnitSight
+from ledger.appeals.record import NEVER
 from ledger.db import db
 
 
@@ -51,3 +52,10 @@ def move(cast: Cast, *numbers: str, **columns: Any) -> None:
             .where(UnitSight.appeal_id.in_(select(Appeal.id).where(Appeal.number.in_(numbers))))
             .values(**{name: columns[name] for name in unit_sight.KEPT if name in columns})
         )
+        if "due_at" in columns:
+            mine = select(Appeal.id).where(Appeal.number.in_(numbers))
+            connection.execute(
+                update(intervals.TABLE)
+                .where(intervals.TABLE.c.appeal_id.in_(mine), intervals.TABLE.c.to_at == NEVER)
+                .values(due_at=columns["due_at"])
+            )

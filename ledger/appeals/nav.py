@@ -48,6 +48,7 @@ def _offered(actor: Actor) -> list[tuple[str, str]]:
         (_is_open_to(actor, "/hotline/desk"), "热线坐席", "/hotline/desk"),
         ("manager" in roles, "我的批示", "/appeals/instructions"),
         (firm_permissions.may(roles, "see"), "企业", "/firms/"),
+        (_is_open_to(actor, "/reports/"), "统计", "/reports/"),
         (_is_open_to(actor, "/supervision/"), "催办督办", "/supervision/"),
         (_is_open_to(actor, "/imports/"), "导入", "/imports/"),
         (_is_open_to(actor, "/hotline/answers"), "热线回填", "/hotline/answers"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import Boolean, ForeignKey, Integer, String, Text, inspect, select
@@ -26,10 +26,11 @@ from ..people.actor import Actor
 from ..people.models import Unit
 from ..trail.act import Act, Stream
 from ..trail.models import ERASED, Entry, next_serial
-from . import indexing, lifecycle, unit_sight
+from . import indexing, intervals, lifecycle, unit_sight
 from .behalf import Behalf, Recording
 from .lifecycle import BY_MANAGER, EXTENSION, FIRST_KEY, HOLD, OPEN, RETURN, SIGNING, Verdict
 from .parts import AppealPlate, Assignment, Copy, Deadline, FormerOwner
+from .standing import NEVER as NEVER
 from .standing import Standing
 
 if TYPE_CHECKING:
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
     from ..firms.models import Firm
     from .outside_parts import Conference, ConferencePoint, OutsideRecord
     from .parts import ExternalOrder, Request
-
-NEVER = datetime(9999, 12, 31, tzinfo=UTC)
-"""The due time of what has none, so that sort keys are never NULL."""
 
 TITLE_LENGTH = 60
 
@@ -235,6 +233,9 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
     _index_due = False
     _sight_due = False
     _joined_sight_due = False
+    _interval_due = False
+    counted_as: tuple[object, ...] | None = None
+    """Of one that is being gathered: what figures count, after the entry before (intervals.py)."""
 
     if TYPE_CHECKING:
         # Relationships are declared on the table itself (models.py).
@@ -304,6 +305,7 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
         if self._sight_due and unit_sight.is_moved(self):
             unit_sight.drop(self)
         self._joined_sight_due = self._sight_due and self.joined_count > 0
+        self._interval_due = intervals.is_due(self)
         if "attachments" in vars(self):  # else none was added
             for attachment in self.attachments:
                 if attachment.entry_seq is None:
@@ -324,6 +326,10 @@ class AppealRecord(Standing[Assignment, Deadline], Stream, Base):
             unit_sight.put(self)
         if self._joined_sight_due:
             unit_sight.put_joined(self)
+
+    def after_entry(self, act: Act, seq: int, at: datetime) -> None:
+        if self._interval_due or act.verb in intervals.EVENTS:
+            intervals.keep(self, act, seq, at)
 
     def _clock_of_master(self) -> dict[str, object]:
         """The due time of what is joined is its master's."""

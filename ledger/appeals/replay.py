@@ -34,7 +34,7 @@ from ..trail.check import (
 )
 from ..trail.models import ERASED, Entry, Serial
 from ..trail.replay import Rows, apply_body, sets
-from . import joined_queries, unit_sight
+from . import intervals, joined_queries, unit_sight
 from .instructions import Instruction, InstructionUnit
 from .models import Appeal, Assignment, Attachment, Deadline, ExternalOrder, Request
 from .outside_parts import Conference, ConferencePoint, OutsideRecord
@@ -210,6 +210,9 @@ class Appeals:
             yield from _missing(used.get(which, bytearray(most + 1)), most, region, which[1])
         for number in unit_sight.wrong(connection):
             what = "承办单位的可见范围与交办件不一致，请用 ledger reindex 重建"
+            yield Problem(f"{PREFIX}{number}", None, what)
+        for number in intervals.askew(connection):
+            what = "统计用的状态区间与诉求不一致，请用 ledger rebuild-intervals 重建"
             yield Problem(f"{PREFIX}{number}", None, what)
         for number, what in joined_queries.wrong(connection):
             yield Problem(f"{PREFIX}{number}", None, what)

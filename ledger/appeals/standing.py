@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -36,6 +36,9 @@ MAIN_CLOCK: dict[str, tuple[str, ...]] = {
     "held": ("hold_review",),
 }
 """Which clock an appeal is sorted and judged by, state by state (design §3, The clock)."""
+
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+"""The due time of what has none, so that sort keys are never NULL."""
 
 ANSWERS = ("answer", "rework", "assist", "child")
 """Clocks of an assignment's own answer."""

@@ -116,6 +116,9 @@ class Stream(Trailed):
     def after_rows(self) -> None:
         """The rows have their ids: what is derived from them in tables below is written now."""
 
+    def after_entry(self, act: Act, seq: int, at: datetime) -> None:
+        """The entry is worded: what is kept of the stream's course is written beside it."""
+
     def after_act(self, act: Act) -> None:
         """The entry is written: what follows from it in other streams is done now."""
 
@@ -441,6 +444,7 @@ class Act:
             rows.update()
             rows.settle()
         self._ink(fields, head, at, texts)
+        root.after_entry(self, seq, at)
         session.info.setdefault("inked", {}).setdefault(root.stream, seq)
 
     def _keep_head(self, head: str, at: datetime) -> None:

@@ -243,6 +243,7 @@ class Gathering:
         self._texts += [(entry_id, t.place, t.salt, t.body, t.sealed) for t in texts]
         self._outbox.append((entry_id, act.verb, root.stream, at, at, *_WAITING.values()))
         self._laid[id(root)] = laid
+        root.after_entry(act, seq, at)
 
     def write(self) -> None:
         """Write everything. Raises IntegrityError where the engine knows of a row already."""

@@ -40,6 +40,7 @@ AT = datetime(2026, 4, 20, 1, 30, tzinfo=UTC)
 WRITTEN = (
     "appeal", "assignment", "deadline", "external_order", "appeal_plate", "attachment", "entry",
     "entry_text", "outbox", "serial", "unit_sight", "import_run", "import_line",
+    "appeal_interval",
 )  # fmt: skip
 
 MORE = ["统一社会信用代码", "子单号", "紧急程度", "是否保密", "车牌号", "答复意见", "答复时间"]

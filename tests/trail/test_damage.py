@@ -106,7 +106,8 @@ DAMAGE: dict[str, tuple[list[str], int | None, str]] = {
          f" (SELECT id FROM entry WHERE {OF} AND seq = 1)"], 1, "无法解密"),
     "appeal gone": (
         [*(f"DELETE FROM {table} WHERE {CHILD}"
-           for table in ("deadline", "assignment", "appeal_plate", "unit_sight")),
+           for table in (
+               "deadline", "assignment", "appeal_plate", "unit_sight", "appeal_interval")),
          f"DELETE FROM appeal {ROW}"], None, "没有对应的诉求行"),
     "number changed": ([f"UPDATE appeal SET number = '360734-2026-000009' {ROW}"],
                        None, "没有对应的诉求行"),
