@@ -1,7 +1,7 @@
 """An appeal bears further orders: what a hotline suggests stands until the office answers.
 
 Revision ID: 0021
-Revises: 0015
+Revises: 0018
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0021"
-down_revision = "0015"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
