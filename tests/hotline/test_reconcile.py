@@ -261,3 +261,23 @@ def test_ten_thousand_rows_by_command(cast: Cast, tmp_path: Path) -> None:
     wrong = runner.invoke(reconcile_command, [str(file), *asked, "--by", "chen"])
     assert wrong.exit_code == 1
     assert "不能进行本办公室的热线对账" in wrong.output
+
+
+def test_an_order_that_ended_is_missed_no_longer_and_all_rows_come_in_at_once(cast: Cast) -> None:
+    bring(cast, workbook(row("101")[:6], head=HEAD[:6]))
+    where = lay(cast, listed(*(row(str(n)) for n in range(901, 904))), who="tang")
+    client = cast.client("tang")
+    assert client.post(f"{where}/again").status_code == 303
+    assert waiting(cast)["ours_only"] == ["101"]
+    cast.do(
+        appeal_of(cast, "101"),
+        lambda a, at: a.end_order(a.external_orders[0], "转市级", by=cast.actor("zhou"), at=at),
+    )
+    assert client.post(f"{where}/again").status_code == 303
+    assert waiting(cast) == {"theirs_only": ["901", "902", "903"]}
+    assert client.post(f"{where}/import", data={"all": "1"}).status_code == 303
+    assert waiting(cast) == {}
+    assert client.post(f"{where}/close").status_code == 303
+    assert client.post(f"{where}/import", data={"all": "1"}).status_code == 422
+    with cast.app.app_context():
+        assert set(db.session.scalars(select(ReconciliationLine.theirs))) == {None}
