@@ -31,8 +31,8 @@ from .parts import (
 from .passing import Passing
 from .pausing import Pausing
 from .reckoning import Reckoning
-from .returning import Returning
 from .relaying import Relaying
+from .returning import Returning
 from .signing import Signing
 
 __all__ = ["Appeal", "Assignment", "Attachment", "Deadline", "ExternalOrder", "Request"]

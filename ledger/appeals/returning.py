@@ -191,7 +191,7 @@ class Returning(Opening):
             return  # what is begun has nothing to tell yet
         state = inspect(self).attrs.state.history
         was = state.deleted[0] if state.deleted else self.state
-        reworded = "public_reply" not in self._unmodified()
+        reworded = self._is_touched("public_reply")
         moved = was != self.state and bool({was, self.state} & (TOLD | {MERGED}))
         if not moved and not (reworded and self.state in TOLD) and not self._orders_at_hand:
             return

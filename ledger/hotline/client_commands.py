@@ -16,7 +16,7 @@ from ..people.models import Unit
 from . import clients
 from .api_models import USUAL_RATE, ApiClient
 from .clients import Made
-from .commands import _office
+from .commands import office_named
 
 
 @click.group("api-client")
@@ -36,7 +36,7 @@ def add(
     source: str, name: str, callback_url: str, office_code: str | None, rate: int, as_json: bool
 ) -> None:
     """新增接入方并生成密钥（密钥只显示一次）。"""
-    office_id = _office(office_code).id
+    office_id = office_named(office_code).id
     try:
         with writing() as at:
             office = db.session.get_one(Unit, office_id)

@@ -198,6 +198,7 @@ def _registration(said: Mapping[str, Any], caller: Caller, at: datetime) -> Regi
         uscc=uscc,
         kind=said["kind"],
         urgency=said["urgency"],
+        category="",
         place=said["place"],
         plates=plates,
         plates_note=plates_note,

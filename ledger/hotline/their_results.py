@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import select, tuple_
@@ -27,6 +28,7 @@ from ..trail.models import Entry
 from . import orders
 from .intake import Standing, Unusable
 from .taking import source_system
+from .values import Reads
 
 COLUMNS: Columns = {
     "number": orders.COLUMNS["number"],
@@ -155,6 +157,7 @@ class TheirResults:
     columns = COLUMNS
     required: tuple[str, ...] = ("number", "satisfied", "solved")
     together = False
+    valued: Mapping[str, Reads] = MappingProxyType({})
 
     def __init__(self, channel: str, office_id: int) -> None:
         """Raises NoSuchChannel."""

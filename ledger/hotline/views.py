@@ -44,8 +44,8 @@ from .drafts import AlreadyTaken, BadMapping, Gone
 from .intake import CONFLICT, Problem, Unusable
 from .kinds import KINDS, FileKind
 from .models import ImportDraft, ImportLine, ImportRun
-from .platforms import kept_by
 from .permissions import carrying_seat
+from .platforms import kept_by
 from .queries import Lines, Place, Reach
 from .settling import Phrase
 from .taking import NoSuchChannel
