@@ -1,6 +1,6 @@
 """An appeal bears further orders: what a hotline suggests stands until the office answers.
 
-Revision ID: 0021
+Revision ID: 0019
 Revises: 0018
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0021"
+revision = "0019"
 down_revision = "0018"
 branch_labels = None
 depends_on = None

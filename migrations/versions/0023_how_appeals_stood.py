@@ -2,8 +2,8 @@
 
 What stands already is told from its entries by `ledger db upgrade`, right after this.
 
-Revision ID: 0025
-Revises: 0024
+Revision ID: 0023
+Revises: 0022
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0025"
-down_revision = "0024"
+revision = "0023"
+down_revision = "0022"
 branch_labels = None
 depends_on = None
 

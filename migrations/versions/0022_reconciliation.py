@@ -1,7 +1,7 @@
 """Reconciliation: a hotline's list laid beside ours, and what its words for states mean.
 
-Revision ID: 0024
-Revises: 0023
+Revision ID: 0022
+Revises: 0021
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0024"
-down_revision = "0023"
+revision = "0022"
+down_revision = "0021"
 branch_labels = None
 depends_on = None
 

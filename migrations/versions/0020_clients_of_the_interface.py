@@ -1,7 +1,7 @@
 """Clients of the interface for hotline platforms: their keys, their messages, what was used once.
 
-Revision ID: 0022
-Revises: 0021
+Revision ID: 0020
+Revises: 0019
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0022"
-down_revision = "0021"
+revision = "0020"
+down_revision = "0019"
 branch_labels = None
 depends_on = None
 
