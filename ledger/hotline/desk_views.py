@@ -276,9 +276,7 @@ def desk_known() -> ResponseReturnValue:
     form.prefill(now())
     if not wants_fragment():
         return here.draw(form)
-    return render_template(
-        "hotline/_known.html", form=form, swaps=_swaps(), began=True, **_shown(here, form)
-    )
+    return render_template("hotline/known.html", form=form, swaps=_swaps(), **_shown(here, form))
 
 
 def _swaps() -> bool:
