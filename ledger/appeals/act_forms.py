@@ -221,6 +221,18 @@ class ContactForm(HandForm):
     words = LongText("联系情况", LONG, rows=4, required=True)
 
 
+class RelayForm(ActForm):
+    way = Radio("联系方式", WAYS, default="phone", required=True)
+    happened_at = LocalMoment("联系时间", help=BACKDATED)
+    words = LongText(
+        "联系情况",
+        LONG,
+        rows=4,
+        required=True,
+        help="承办单位看得到，不要写诉求人姓名、电话、企业名称、车牌",
+    )
+
+
 class ProgressForm(HandForm):
     words = LongText("进展情况", LONG, rows=4, required=True)
     planned_at = LocalMoment("计划办结时间")

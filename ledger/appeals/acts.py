@@ -386,10 +386,17 @@ def _words_of_signing(drawing: Drawing) -> Mapping[str, str]:
     return {"handler_name": drawing.actor.name, "handler_phone": phone}
 
 
+def _about_relay(drawing: Drawing) -> Sequence[str]:
+    asked = drawing.appeal.details_question if drawing.appeal.details_asked else ""
+    return [f"需要向诉求人了解：{asked}"] if asked else []
+
+
 def _warn_before_contact(drawing: Drawing) -> Sequence[str]:
     mine = assist_acts.hand_of("answer", drawing)
     if mine is None or mine.contacted_at is not None:
         return ()
+    if not lifecycle.knows_appellant(drawing.facts, drawing.actor):
+        return ("热线或办公室尚未代为联系诉求人；需要了解的，请用“请补充”提出。",)
     return ("尚未记录联系企业的情况，请先联系企业并登记“联系企业”。",)
 
 
@@ -620,6 +627,11 @@ def _contact(do: Doing) -> None:
     )
 
 
+def _relay(do: Doing) -> None:
+    form = do.form
+    do.appeal.relay(form.way.data, form.words.data, happened_at=_happened(form), **do.hand)
+
+
 def _progress(do: Doing) -> None:
     form = do.form
     do.appeal.progress(
@@ -844,6 +856,9 @@ _ROWS: tuple[Act, ...] = (
     Act("contact", "联系企业", ("contact",), forms.ContactForm, _contact,
         offer=assist_acts.offer_hand("contact"), depends=assist_acts.on_hand("contact"),
         done="已记录联系情况"),
+    Act("relay", "代为联系", ("relay",), forms.RelayForm, _relay, about=_about_relay,
+        done="已记录联系情况",
+        hint="为诉求人保密的诉求由热线或办公室联系诉求人，联系情况转达承办单位，并结束其首次联系时限。"),
     Act("progress", "阶段反馈", ("progress",), forms.ProgressForm, _progress,
         offer=assist_acts.offer_hand("progress"), depends=assist_acts.on_hand("progress"),
         done="已提交阶段反馈", fold=frozenset({"happened_at"})),

@@ -143,6 +143,7 @@ STAGE_OF: Mapping[str, tuple[str, ...]] = {
     "assign": ("assign",),
     "sign_for": ("sign",),
     "contact": ("contact",),
+    "relay": ("contact",),
     "progress": ("report",),
     "answer": ("answer", "assist"),
     "review": ("review",),

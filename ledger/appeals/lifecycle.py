@@ -304,6 +304,10 @@ VERBS: tuple[Verb, ...] = (
     Verb("contact", "联系企业", AT_UNITS, SAME, BY_UNIT,
          "联系时间、方式和情况", note=True, assignment=OPEN_ASSIGNMENT,
          limit="首次联系时限，自交办起算"),
+    Verb("relay", "代为联系", AT_UNITS, SAME,
+         (_who("operator", "jurisdiction"), *COORDINATOR, _who("duty_officer", "jurisdiction")),
+         "为诉求人保密的，由热线或办公室联系：联系时间、方式和情况，不写诉求人姓名、电话",
+         note=True, limit="首次联系时限，自交办起算"),
     Verb("progress", "阶段反馈", AT_UNITS, SAME, BY_UNIT,
          "进展情况；可写明计划办结时间", note=True, assignment=OPEN_ASSIGNMENT),
     Verb("pass_on", "转办", _states("assigned", "held"), SAME, HANDLERS,
@@ -512,6 +516,7 @@ class Facts:
     coordination_asked: bool = False
     outside_count: int = 0
     points_open: int = 0
+    confidential: bool = False
     addressees: frozenset[int] = frozenset()
     """Units that an order or an instruction was put to."""
     remainder_due: bool = False
@@ -571,6 +576,8 @@ def may(
     if facts.state not in verb.frm:
         return Verdict(409, f"诉求现为“{STATES[facts.state]}”，不能{verb.label}。")
     refusal = _not_now(verb, facts)
+    if code == "contact" and not on_behalf and not knows_appellant(facts, actor):
+        refusal = NOT_TO_CONTACT
     if refusal:
         return Verdict(409, refusal)
     barred = _barred(verb, facts, actor, candidates)
@@ -608,6 +615,28 @@ def may(
             continue
         return Verdict(200, seat=seat, assignment_id=assignment.id)
     return Verdict(409, late or NOTHING.get(code, f"没有可以{verb.label}的交办件。"))
+
+
+NOT_TO_CONTACT = (
+    "诉求人要求保密，由热线或牵头办公室联系；需要向诉求人了解的，请用“请补充”提出，由其转达。"
+)
+
+
+_OF_OFFICES = ("coordinator", "closer", "duty_officer", "manager", "supervisor", "operator")
+
+
+def knows_appellant(facts: Facts, actor: Actor) -> bool:
+    """Whether `actor` sees this appeal otherwise than through a unit that handles it: of a
+    confidential one, whether he may deal with the appellant himself (design §6)."""
+    if not facts.confidential or actor.kind != "person":
+        return True
+    return any(
+        seat.covers(facts.office_region)
+        if seat.role in _OF_OFFICES
+        else seat.role == "liaison"
+        and (actor.id in facts.known_to or seat.unit_id in facts.known_to_units)
+        for seat in actor.seats
+    )
 
 
 NOTHING = {
@@ -843,6 +872,8 @@ def _not_now(verb: Verb, facts: Facts) -> str:
         return "本件不是下级办公室提请的，没有可以交回的办公室。"
     if verb.code == "ask_coordination" and facts.coordination_asked:
         return "本件已提请协调，正等待领导研究。"
+    if verb.code == "relay" and not facts.confidential:
+        return "本件没有为诉求人保密，由承办单位联系企业。"
     if verb.code == "drop_coordination" and not facts.coordination_asked:
         return "本件没有等待研究的提请。"
     if verb.code == "note_reply" and not facts.outside_count:

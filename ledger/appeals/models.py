@@ -30,6 +30,7 @@ from .parts import (
 from .passing import Passing
 from .pausing import Pausing
 from .reckoning import Reckoning
+from .relaying import Relaying
 from .signing import Signing
 
 __all__ = ["Appeal", "Assignment", "Attachment", "Deadline", "ExternalOrder", "Request"]
@@ -58,6 +59,7 @@ class Appeal(
     Outside,
     Conferring,
     Instructing,
+    Relaying,
 ):
     """诉求. See record.py for its columns."""
 

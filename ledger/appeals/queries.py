@@ -591,6 +591,7 @@ def facts_of(rows: Iterable[Row[Any]], at: datetime) -> dict[int, Facts]:
             coordination_asked=row.coordination_asked,
             outside_count=row.outside_count,
             points_open=row.points_open,
+            confidential=row.confidential,
         )
         for row in wanted
     }

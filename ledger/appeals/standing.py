@@ -179,6 +179,7 @@ class Standing(Generic[A, D]):
         points_open: Any
         phone_given: Any
         phone_index: Any
+        confidential: Any
         attempts: Any
         attempt_half_days: Any
         assignments: Any
@@ -308,6 +309,7 @@ class Standing(Generic[A, D]):
             coordination_asked=self.coordination_asked,
             outside_count=self.outside_count,
             points_open=self.points_open,
+            confidential=self.confidential,
             addressees=self.addressees,
             remainder_due=self.remainder_id is None
             and bool(left_over(self.outcome, self.particulars)),

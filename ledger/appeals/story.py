@@ -113,6 +113,7 @@ WORDS: dict[str, str] = {
 NOTES: dict[tuple[str, str], str] = {
     ("supplement", "note"): "补充内容",
     ("contact", "note"): "联系情况",
+    ("relay", "note"): "联系情况",
     ("progress", "note"): "进展情况",
     ("attempt", "note"): "联系情况",
     ("call_back", "note"): "诉求人意见",

@@ -11,6 +11,7 @@ from wtforms import Field
 from wtforms.validators import ValidationError
 from wtforms.widgets import TelInput
 
+from ..appeals.confidence import first_named
 from ..appeals.intake import Registration
 from ..appeals.register_forms import UNNAMED, RegisterForm
 from ..catalogue.queries import Catalogue
@@ -25,7 +26,7 @@ LONGEST_HOURS = 24 * 30
 """Nobody has stood longer than this and only now calls."""
 
 LONGEST_CALL = timedelta(hours=12)
-"""A page that lay open longer tells nothing of when its call began."""
+"""A draft that lay longer tells nothing of when its call began."""
 
 
 def _number(_form: object, field: Any) -> None:
@@ -124,6 +125,26 @@ class DeskForm(RegisterForm):
     def validate_content(self, field: Field) -> None:
         if not field.data and self.become.data != "nothing" and not field.errors:
             raise ValidationError("请填写“来电内容”")
+        self._keep_his_secret(field)
+
+    def _keep_his_secret(self, field: Field, firm: str = "") -> None:
+        """What the units will read of a confidential caller does not say who he is."""
+        if self.identity.data != "confidential" or self.become.data != "appeal":
+            return
+        typed = (self.appellant_name, self.contact_name, self.spot_name, self.uscc)
+        told = [firm, *(one.data or "" for one in typed), *(self.plates.data or "").split()]
+        for one in (self.phone, self.spot_phone):
+            told += [one.data or "", (one.data or "").replace(" ", "").replace("-", "")]
+        if named := first_named(field.data or "", told):
+            raise ValidationError(f"诉求人要求保密，来电内容承办单位看得到，请删去其中的“{named}”")
+
+    def validate_against(self, firm: Firm) -> bool:
+        try:
+            self._keep_his_secret(self.content, firm.name)
+        except ValidationError as error:
+            self.content.errors = [str(error)]
+            return False
+        return super().validate_against(firm)
 
     def validate_appeal(self, field: Field) -> None:
         if self.goes_to_appeal and not field.data:
@@ -171,7 +192,7 @@ class DeskForm(RegisterForm):
         return None if self.hours is None else at - timedelta(hours=self.hours)
 
     def began_at(self, at: datetime) -> datetime:
-        """When the page was opened for the call, by its own word; now where that cannot be."""
+        """When it rang, by the page's own word; now where that is not said, or cannot be."""
         try:
             found = datetime.fromisoformat(self.began.data or "")
         except ValueError:
@@ -195,7 +216,8 @@ class DeskForm(RegisterForm):
         return said
 
     def prefill(self, at: datetime) -> None:
-        self.began.data = at.isoformat(timespec="seconds")
+        """The telephone rings, or the first of its number is being typed."""
+        self.began.data = self.began.data or at.isoformat(timespec="seconds")
 
 
 class RevealForm(Form):

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from ..appeals import plates
 from ..appeals.attachment_views import Taken, to_rows
+from ..appeals.confidence import names_him
 from ..appeals.models import Appeal
 from ..appeals.parts import Submission
 from ..appeals.queries import find, numbers_meant
@@ -21,7 +22,6 @@ from ..firms.models import Firm, FirmContact
 from ..people.actor import Actor, Seat
 from . import call_queries
 from .calls import CallRecord
-from .confidence import names_him
 from .desk_forms import DeskForm
 
 URGE = "ledger_urge"

@@ -64,9 +64,10 @@ _OUTSIDE = re.compile(r"[\x21-\x7e]{1,64}")
 
 def init_app(app: Flask) -> None:
     """Register the desk, the calls and the lines."""
-    from . import call_views, line_views
+    from . import call_views, confidential_views, line_views
 
     _ = call_views  # hangs its routes
+    confidential_views.init_desk(app)
     app.register_blueprint(blueprint)
     doors = app.extensions.setdefault("ledger_doors", {})
     doors[HOME] = may_sit
@@ -195,7 +196,8 @@ def _opened(desk: Desk, **more: Any) -> ResponseReturnValue:
         form.call.data = call
         form.draft = _draft_key(form)
     else:
-        form.prefill(now())
+        if phone or call:
+            form.prefill(now())
         form.phone.data = phone
         form.region_code.data = own_region(desk.seat)
     form.token.data = fresh_token()
@@ -271,14 +273,17 @@ def desk_known() -> ResponseReturnValue:
     that was chosen by hand stays."""
     here = Desk()
     form = here.form()
+    form.prefill(now())
     if not wants_fragment():
         return here.draw(form)
-    return render_template("hotline/_known.html", form=form, swaps=_swaps(), **_shown(here, form))
+    return render_template("hotline/known.html", form=form, swaps=_swaps(), **_shown(here, form))
 
 
 def _swaps() -> bool:
     """Whether the firm beside the form follows the number: not where one was chosen by hand, or
     asked for and declined."""
+    if "by_hand" in request.form:
+        return False
     by_phone = request.form.get("firm_by") == "phone"
     return by_phone or "firm_id" not in request.form
 
@@ -307,6 +312,7 @@ def _look(desk: Desk, form: DeskForm) -> ResponseReturnValue:
         form.token.data = fresh_token()
     taken, _problems = take_files(form.files)
     store(taken)
+    form.prefill(now())
     _fill_from(form, known(desk.actor, now(), _number(form), _firm(form), follows=True))
     return desk.draw(form, taken=taken, firm=_firm(form))
 

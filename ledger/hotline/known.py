@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, or_, select, true
+from sqlalchemy import ColumnElement, Row, select, true
 
 from ..appeals.models import Appeal
 from ..appeals.queries import LINE_COLUMNS
-from ..appeals.sight import identity_visible_to, visible_to
+from ..appeals.sight import admits, identity_visible_to
 from ..config import SHANGHAI
 from ..db import db, keyring
 from ..firms import phones
@@ -25,6 +25,8 @@ FIRMS = 5
 OPEN = 10
 CLOSED = 5
 CALLS = 5
+MOST = 100
+"""Of the rows about a number or a firm, those that are looked at."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +76,19 @@ def known(
     if follows and chosen not in caller.firms:
         chosen = None
     firm = chosen or (caller.firms[0] if len(caller.firms) == 1 else None)
-    about: list[ColumnElement[bool]] = []
-    calls: list[ColumnElement[bool]] = []
-    if blinds:
-        about += [Appeal.phone_index.in_(blinds), Appeal.spot_phone_index.in_(blinds)]
-        calls.append(CallRecord.phone_index.in_(blinds))
-    if firm is not None:
-        about.append(Appeal.firm_id == firm.id)
-        calls.append(CallRecord.firm_id == firm.id)
-    last = _last_calls(actor, at, calls)
+    about = _candidates(
+        [Appeal.phone_index.in_(blinds), Appeal.spot_phone_index.in_(blinds)] if blinds else [],
+        None if firm is None else Appeal.firm_id == firm.id,
+        Appeal.registered_at,
+    )
+    last = _last_calls(
+        actor,
+        _candidates(
+            [CallRecord.phone_index.in_(blinds)] if blinds else [],
+            None if firm is None else CallRecord.firm_id == firm.id,
+            CallRecord.began_at,
+        ),
+    )
     name, appellant_type = _said_of(actor, at, blinds, last) if firm is None else ("", "")
     return Known(
         phone=phone,
@@ -101,6 +107,23 @@ def known(
 
 SHORTEST = 7
 """Digits from which a number is looked for: a shorter one is still being typed."""
+
+
+def _candidates(
+    by_number: list[ColumnElement[bool]], by_firm: ColumnElement[bool] | None, key: Any
+) -> list[int]:
+    """Ids of the latest rows about the number and the firm, each found by its own index: together
+    with the conditions of sight an engine would rather walk all that an office has."""
+    table = key.class_
+    parts: list[Any] = [select(table.id).where(one).limit(MOST) for one in by_number]
+    if by_firm is not None:
+        parts.append(
+            select(table.id).where(by_firm).order_by(key.desc(), table.id.desc()).limit(MOST)
+        )
+    found: set[int] = set()
+    for part in parts:
+        found.update(db.session.scalars(part))
+    return sorted(found)
 
 
 def _by_contacts(blinds: list[str], chosen: Firm | None) -> _Caller:
@@ -123,12 +146,14 @@ def _by_contacts(blinds: list[str], chosen: Firm | None) -> _Caller:
 
 
 def _appeals(
-    actor: Actor, at: datetime, about: list[ColumnElement[bool]], *, still_open: bool
+    actor: Actor, at: datetime, about: list[int], *, still_open: bool
 ) -> Sequence[Row[Any]]:
+    if not about:
+        return ()
     day = at.astimezone(SHANGHAI).date()
-    wanted = select(*LINE_COLUMNS, true().label("knows")).where(
-        or_(*about),
-        visible_to(actor, day),
+    wanted: Any = select(*LINE_COLUMNS, true().label("knows")).where(
+        Appeal.id.in_(about),
+        admits(actor, day),
         # Reached through a number or a firm: what would betray a confidential appellant is absent.
         identity_visible_to(actor, day),
     )
@@ -140,12 +165,12 @@ def _appeals(
     return db.session.execute(wanted).all()
 
 
-def _last_calls(
-    actor: Actor, at: datetime, about: list[ColumnElement[bool]]
-) -> Sequence[CallRecord]:
+def _last_calls(actor: Actor, about: list[int]) -> Sequence[CallRecord]:
+    if not about:
+        return ()
     return db.session.scalars(
         select(CallRecord)
-        .where(or_(*about), seen_by(actor))
+        .where(CallRecord.id.in_(about), seen_by(actor))
         .order_by(CallRecord.began_at.desc(), CallRecord.id.desc())
         .limit(CALLS)
     ).all()
@@ -159,8 +184,8 @@ def _said_of(
     found = db.session.execute(
         select(Appeal.appellant_name, Appeal.appellant_type)
         .where(
-            Appeal.phone_index.in_(blinds),
-            visible_to(actor, day),
+            Appeal.id.in_(_candidates([Appeal.phone_index.in_(blinds)], None, Appeal.id)),
+            admits(actor, day),
             identity_visible_to(actor, day),
         )
         .order_by(Appeal.id.desc())

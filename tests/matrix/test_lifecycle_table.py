@@ -28,7 +28,7 @@ VERBS_OF_THE_DESIGN = """
     register supplement attach ask_details correct accept decline carry_over
     set_due recompute count_stated merge unmerge join unjoin answer_directly assign endorse
     add_assist release_assist waive send_back_assist change_lead recall raise hand_back
-    sign_for contact progress pass_on ask_return rule_return ask_extension rule_extension
+    sign_for contact relay progress pass_on ask_return rule_return ask_extension rule_extension
     ask_hold sign_off answer send_back review attempt call_back uphold close refuse_closing
     link_remainder tell recur hold resume reopen withdraw urge order ask_coordination confer reply
     instruct tag exclude receive erase

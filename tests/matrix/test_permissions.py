@@ -60,6 +60,7 @@ raise             | accepted assigned           | C
 hand_back         | accepted assigned           | C
 sign_for          | accepted assigned held      | H:offered
 contact           | accepted assigned held      | H:open
+relay             | accepted assigned held      | O C D
 progress          | accepted assigned held      | H:open
 pass_on           | assigned held               | H:offered,taken
 waive_child       | accepted assigned held      | P
@@ -328,6 +329,7 @@ def facts(case: Case) -> Facts:
 NOTHING_YET: dict[str, dict[str, int]] = {
     "ask_hold": {"asked": 0},
     "ask_coordination": {"coordination_asked": False},
+    "relay": {"confidential": True},
 }
 """Verbs that can be done where nothing like it stands already."""
 

@@ -176,6 +176,7 @@ def doings(cast: Cast, masters: list[str]) -> dict[str, Doing]:
         "recall": lambda a, by, at: a.recall("改由他单位办理", by=by, at=at),
         "sign_for": lambda a, by, at: a.sign_for(by=by, at=at, handler_phone="13900000000"),
         "contact": lambda a, by, at: a.contact("phone", "已联系刘经理", by=by, at=at),
+        "relay": lambda a, by, at: a.relay("phone", "已电话核实", by=by, at=at),
         "progress": lambda a, by, at: a.progress("正在协调", by=by, at=at),
         "answer": answer,
         "answer_directly": lambda a, by, at: a.answer_directly(
@@ -271,6 +272,9 @@ def _appeals(cast: Cast) -> dict[str, str]:
     found = {state: cast.reach(state) for state in STATES}
     found["assigned, signed for"] = cast.reach("assigned")
     cast.do(found["assigned, signed for"], lambda a, at: a.sign_for(by=cast.actor("chen"), at=at))
+    found["confidential"] = cast.register(confidential=True)
+    cast.accept(found["confidential"])
+    cast.assign(found["confidential"])
     found["recalled"] = cast.reach("assigned")
     cast.do(found["recalled"], lambda a, at: a.recall("改派", by=cast.actor("zhou"), at=at))
     found |= {turn: _with_assist(cast, turn) for turn in ASSISTED}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from ..search.tokens import fold
@@ -16,10 +17,11 @@ def names_him(appeal: Any, words: str) -> str:
     nothing does, or where nothing is hidden."""
     if not appeal.confidential:
         return ""
-    folded = fold(words)
     told = [getattr(appeal, name) or "" for name in TELLING]
-    told += (appeal.plates or "").split()
-    for one in told:
-        if len(fold(one)) >= SHORTEST and fold(one) in folded:
-            return str(one)
-    return ""
+    return first_named(words, [*told, *(appeal.plates or "").split()])
+
+
+def first_named(words: str, telling: Iterable[str]) -> str:
+    """The first of `telling` that stands in `words`; '' where none does."""
+    folded = fold(words)
+    return next((one for one in telling if len(fold(one)) >= SHORTEST and fold(one) in folded), "")
