@@ -23,7 +23,7 @@ from flask import Flask
 from sqlalchemy import Engine, Table, func, select
 
 from ledger import create_app
-from ledger.appeals import indexing, unit_sight
+from ledger.appeals import indexing, intervals, unit_sight
 from ledger.appeals.models import Appeal
 from ledger.appeals.parts import Assignment, Deadline, ExternalOrder
 from ledger.appeals.record import NEVER
@@ -723,6 +723,7 @@ def clone_into(app: Flask, count: int, seed: int) -> None:
         write(db.engine, told())
         _keep_serials(cloner)
         unit_sight.rebuild()
+        intervals.rebuild()
         settle(db.engine)
         db.session.remove()
         db.engine.dispose()

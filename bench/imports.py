@@ -144,7 +144,7 @@ def read_bare(workbook: Path) -> Spent:
 OF_APPEAL: Final = {
     "appeal": "id", "external_order": "appeal_id", "deadline": "appeal_id",
     "assignment": "appeal_id", "appeal_plate": "appeal_id", "unit_sight": "appeal_id",
-    "search_text": "appeal_id", "import_line": "appeal_id",
+    "search_text": "appeal_id", "import_line": "appeal_id", "appeal_interval": "appeal_id",
 }  # fmt: skip
 OF_ENTRY: Final = {"entry": "id", "entry_text": "entry_id", "outbox": "entry_id"}
 ONCE: Final = ("import_run", "serial")

@@ -26,7 +26,7 @@ from typing import Any, cast
 from sqlalchemy import Table, case, func, select, update
 
 from ledger import create_app
-from ledger.appeals import unit_sight
+from ledger.appeals import intervals, unit_sight
 from ledger.appeals.models import Appeal, Deadline
 from ledger.db import db, now
 from ledger.deadlines.calendar import local_day, start_of
@@ -75,6 +75,7 @@ def prepare(engine: str, count: int, due: int) -> ground.Ground:
         db.session.rollback()
         clone.write(db.engine, cloner.batches(count - len(built)))
         unit_sight.rebuild()
+        intervals.rebuild()
         db.session.remove()
         _set_clocks(at, due)
         clone.settle(db.engine)
