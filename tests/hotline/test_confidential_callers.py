@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from cast import Cast
-from hotline.test_desk import calls, ring, saved, verbs, words_of
+from hotline.test_operators_desk import calls, ring, saved, verbs, words_of
 from ledger.appeals import lifecycle
 from ledger.appeals.models import Appeal
 from ledger.appeals.record import Refused
