@@ -6,6 +6,8 @@ import base64
 import json
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 from sqlalchemy import func, select
@@ -204,6 +206,24 @@ def test_each_refusal_is_its_own_problem_and_writes_nothing(cast: Cast) -> None:
     nowhere = ours.send("PUT", f"{ORDERS}/GZ1")
     assert (nowhere.status_code, nowhere.get_json()["type"]) == (404, "/problems/not-found")
     assert cast.client("xi").get(f"{ORDERS}/GZ1").status_code == 401
+
+
+def test_several_processes_register_an_order_once(cast: Cast) -> None:
+    made = connect(cast)
+    together = Barrier(4)
+
+    def push(_turn: int) -> tuple[int, str]:
+        platform = Platform(cast.app, made)
+        together.wait()
+        answer = platform.push("GZ1")
+        return answer.status_code, answer.get_json()["appeal"]
+
+    with ThreadPoolExecutor(4) as hands:
+        answers = list(hands.map(push, range(4)))
+    assert sorted(status for status, _ in answers) == [200, 200, 200, 201]
+    assert len({number for _, number in answers}) == 1
+    with cast.app.app_context():
+        assert db.session.scalar(select(func.count()).select_from(Appeal)) == 1
 
 
 def test_keys_are_changed_and_ended_in_the_browser(cast: Cast) -> None:
