@@ -62,12 +62,12 @@ def create(caller: Caller, said: Mapping[str, Any], raw: str, at: datetime) -> D
     same = next((one for one in standing if one.sub_number == sub), None)
     if same is not None:
         return _again(caller, same, said, raw, at)
-    base = next(iter(standing), None)
+    base, words = next(iter(standing), None), said["content"]
     if base is None and said["previous"]:
         base = db.session.scalar(orders_numbered(caller, said["previous"]).limit(1))
         if base is None:
-            said = {**said, "content": f"{said['content']}\n（前一工单编号：{said['previous']}）"}
-    known = _registration(said, caller, at)
+            words += f"\n（前一工单编号：{said['previous']}）"
+    known = _registration({**said, "content": words}, caller, at)
     if base is not None:
         return _further(caller, base, said, raw, at)
     office = db.session.get_one(Unit, caller.office_id)
