@@ -100,10 +100,10 @@ def _none_open(appeal: Appeal | Leaf, _actor: Actor) -> str:
 
 def _chosen(do: Doing) -> ExternalOrder:
     wanted = do.form.order_id.data
-    found = next((one for one in _theirs(do.appeal) if str(one.id) == wanted), None)
-    if found is None:
-        raise Invalid("order_id", "该工单已撤回或不属于本件，请重新选择")
-    return found  # type: ignore[no-any-return]
+    for one in do.appeal.external_orders:
+        if str(one.id) == wanted and one.is_theirs and one.state != ENDED:
+            return one
+    raise Invalid("order_id", "该工单已撤回或不属于本件，请重新选择")
 
 
 def _link_order(do: Doing) -> None:

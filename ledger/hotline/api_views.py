@@ -71,9 +71,12 @@ def _answer(order: ExternalOrder, appeal: Appeal, said: Said) -> dict[str, Any]:
 
 
 def _done(done: Done) -> dict[str, Any]:
-    # What was registered this moment has no units to be looked for.
-    said = say(Known("registered")) if done.fresh else said_now(done.appeal)
-    return {**_answer(done.order, done.appeal, said), **done.more}
+    return {**_answer(done.order, done.appeal, _said_of(done.appeal)), **done.more}
+
+
+def _said_of(appeal: Appeal) -> Said:
+    # What is only registered has no units to be looked for.
+    return say(Known("registered")) if appeal.state == "registered" else said_now(appeal)
 
 
 def _json(status: int, body: str) -> Response:
@@ -223,7 +226,7 @@ def show(number: str) -> Response:
         appeal = db.session.get_one(Appeal, order.appeal_id)
         if not pushed.is_within(asking.caller, appeal):
             raise pushed.unknown(number, order.sub_number)
-        text = json.dumps(_answer(order, appeal, said_now(appeal)), ensure_ascii=False)
+        text = json.dumps(_answer(order, appeal, _said_of(appeal)), ensure_ascii=False)
         db.session.rollback()
         return _json(200, text)
 
@@ -239,7 +242,7 @@ def listed() -> Response:
         rows = _own_orders(asking.caller, after, limit or 1)
         more = len(rows) > (limit or 1)
         rows = rows[: limit or 1]
-        found = [_answer(one, one.appeal, said_now(one.appeal)) for one in rows]
+        found = [_answer(one, one.appeal, _said_of(one.appeal)) for one in rows]
         following = str(rows[-1].id) if more else None
         text = json.dumps({"orders": found, "next": following}, ensure_ascii=False)
         db.session.rollback()

@@ -58,20 +58,20 @@ def _row(client: ApiClient, at: datetime) -> dict[str, Any]:
     }
 
 
-def _refusals(at: datetime, client_id: int | None = None) -> list[tuple[AccessLog, str]]:
-    """The latest first, with what each was for."""
+def _refusals(at: datetime, client_id: int | None = None) -> list[tuple[AccessLog, str, str]]:
+    """The latest first, with what each was for, and the key that whoever is unknown named."""
     wanted = select(AccessLog).where(AccessLog.action == REFUSED, AccessLog.at >= at - LATELY)
     if client_id is not None:
         wanted = wanted.where(AccessLog.username == f"{NOBODY}-{client_id}")
     found: Sequence[AccessLog] = db.session.scalars(
         wanted.order_by(AccessLog.at.desc(), AccessLog.id.desc()).limit(REFUSALS)
     ).all()
-    return [(one, _why(one.detail)) for one in found]
+    return [(one, *_why(one.detail)) for one in found]
 
 
-def _why(detail: str) -> str:
-    slug = detail.split(" ")[0]
-    return TITLES[slug][1] if slug in TITLES else detail
+def _why(detail: str) -> tuple[str, str]:
+    slug, _, key_id = detail.partition(" ")
+    return TITLES[slug][1] if slug in TITLES else detail, key_id
 
 
 @blueprint.route("/new", methods=["GET", "POST"])

@@ -14,7 +14,7 @@ from typing import cast
 from urllib.parse import quote
 
 from flask import current_app, request
-from sqlalchemy import Table, func, insert, select, update
+from sqlalchemy import Table, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from .. import access
@@ -120,8 +120,6 @@ def admit(at: datetime) -> Caller:
             "stale",
             f"时间戳与服务器时间（{int(at.timestamp())}）相差超过300秒，请校准时钟后重新签名发送。",
         )
-    if db.session.get(ApiNonce, (caller.key_row, nonce)) is not None:
-        raise replayed()
     _spend(caller, at)
     return caller
 
@@ -129,27 +127,40 @@ def admit(at: datetime) -> Caller:
 _HEADERS = ("X-Key-Id", "X-Timestamp", "X-Nonce", "X-Signature")
 
 
-def replayed() -> Problem:
+def _replayed() -> Problem:
     return Problem(
         "replayed", "该请求已经收到过（随机串重复）。需要重发的，请换用新的随机串并重新签名。"
     )
 
 
 def _known(key_id: str, nonce: str, at: datetime) -> tuple[Caller, str]:
-    row = (
-        db.session.execute(
-            select(ApiKey, ApiClient).join(ApiClient).where(ApiKey.key_id == key_id[:64])
-        ).one_or_none()
-        if key_id.isascii()
-        else None
-    )
-    if row is None or not row.ApiKey.is_good(at) or not row.ApiClient.active:
+    row = None
+    if key_id.isascii():
+        row = db.session.connection().execute(_KEY, {"named": key_id[:64]}).one_or_none()
+    ended = row is not None and row.ended_at is not None and row.ended_at <= at
+    if row is None or ended or not row.active:
         raise Problem("unknown-key", "密钥不存在、已停用或已过期，请联系牵头办公室的系统管理员。")
-    key, client = row.ApiKey, row.ApiClient
     caller = Caller(
-        client.id, key.id, key.key_id, client.name, client.source_system, client.office_id, nonce
+        row.client_id, row.id, row.key_id, row.name, row.source_system, row.office_id, nonce
     )
-    return caller, key.secret
+    return caller, row.secret
+
+
+_KEY = (
+    select(
+        ApiKey.id,
+        ApiKey.key_id,
+        ApiKey.client_id,
+        ApiKey.secret,
+        ApiKey.ended_at,
+        ApiClient.name,
+        ApiClient.active,
+        ApiClient.source_system,
+        ApiClient.office_id,
+    )
+    .join(ApiClient, ApiClient.id == ApiKey.client_id)
+    .where(ApiKey.key_id == bindparam("named"))
+)
 
 
 def note(caller: Caller, subject: str, at: datetime, detail: str = "") -> None:
@@ -161,7 +172,7 @@ def note(caller: Caller, subject: str, at: datetime, detail: str = "") -> None:
         )
     except IntegrityError:
         db.session.rollback()
-        raise replayed() from None
+        raise _replayed() from None
     access.record(SERVED, subject=subject, detail=detail, person=caller, at=at)
 
 

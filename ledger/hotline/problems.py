@@ -44,7 +44,7 @@ class FieldError:
     detail: str
 
 
-@dataclass
+@dataclass(eq=False)
 class Problem(Exception):
     """A refusal on its way out. `more` are further members of the answer."""
 

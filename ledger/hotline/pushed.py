@@ -49,8 +49,6 @@ class Done:
     order: ExternalOrder
     appeal: Appeal
     more: Mapping[str, Any]
-    fresh: bool = False
-    """Registered by this very message."""
 
 
 # -- create ------------------------------------------------------------------------------------
@@ -64,12 +62,12 @@ def create(caller: Caller, said: Mapping[str, Any], raw: str, at: datetime) -> D
     same = next((one for one in standing if one.sub_number == sub), None)
     if same is not None:
         return _again(caller, same, said, raw, at)
-    base = next(iter(standing), None)
+    base, words = next(iter(standing), None), said["content"]
     if base is None and said["previous"]:
         base = db.session.scalar(orders_numbered(caller, said["previous"]).limit(1))
         if base is None:
-            said = {**said, "content": f"{said['content']}\n（前一工单编号：{said['previous']}）"}
-    known = _registration(said, caller, at)
+            words += f"\n（前一工单编号：{said['previous']}）"
+    known = _registration({**said, "content": words}, caller, at)
     if base is not None:
         return _further(caller, base, said, raw, at)
     office = db.session.get_one(Unit, caller.office_id)
@@ -84,7 +82,7 @@ def create(caller: Caller, said: Mapping[str, Any], raw: str, at: datetime) -> D
             known, office=office, by=caller.actor, at=at, firm=firm, external_orders=[order]
         )
     )
-    return Done(201, order, appeal, {}, fresh=True)
+    return Done(201, order, appeal, {})
 
 
 def orders_numbered(caller: Caller, number: str) -> Select[ExternalOrder]:
@@ -102,7 +100,7 @@ def _again(
     caller: Caller, order: ExternalOrder, said: Mapping[str, Any], raw: str, at: datetime
 ) -> Done:
     """The number is known: the same again, other content, or a rework that is asked for."""
-    appeal = bearing(caller, order, elsewhere=True)
+    appeal = bearing(caller, order, elsewhere=True, lock=said["redo"])
     if said["redo"]:
         return _redo(caller, order, appeal, said, raw, at)
     if order.matter_digest != matter_digest(said["title"], said["content"]):
@@ -465,16 +463,19 @@ def unknown(number: str, sub: str) -> Problem:
     )
 
 
-def bearing(caller: Caller, order: ExternalOrder, *, elsewhere: bool = False) -> Appeal:
-    """The appeal that bears an order, its row locked. An office's client reaches what its office
-    owns or owned. Raises Problem."""
-    appeal = db.session.scalars(
-        select(Appeal)
-        .where(Appeal.id == order.appeal_id)
-        .options(selectinload(Appeal.external_orders))
-        .with_for_update(of=Appeal)
-        .execution_options(populate_existing=True)
-    ).one()
+def bearing(
+    caller: Caller, order: ExternalOrder, *, elsewhere: bool = False, lock: bool = True
+) -> Appeal:
+    """The appeal that bears an order; for a verb with its row locked. An office's client reaches
+    what its office owns or owned. Raises Problem."""
+    wanted = select(Appeal).where(Appeal.id == order.appeal_id)
+    if lock:
+        wanted = (
+            wanted.options(selectinload(Appeal.external_orders))
+            .with_for_update(of=Appeal)
+            .execution_options(populate_existing=True)
+        )
+    appeal = db.session.scalars(wanted).one()
     if is_within(caller, appeal):
         return appeal
     if elsewhere:

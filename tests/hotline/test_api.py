@@ -6,6 +6,8 @@ import base64
 import json
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 from sqlalchemy import func, select
@@ -81,10 +83,12 @@ def test_a_further_order_of_the_matter_is_for_the_office(cast: Cast) -> None:
     assert ours.push("GZ1", redo=True, **redo).status_code == 200
     linked = ours.push("GZ7", previous="GZ1", **redo)
     assert (linked.status_code, linked.get_json()["appeal"]) == (201, number)
+    unheard = {"previous": "GZ0", "content": "前一工单不在本系统的另一件事。"}
+    assert [ours.push("GZ8", **unheard).status_code for _ in range(2)] == [201, 200]
     with cast.app.app_context():
         orders = {one.full_number for one in _appeal(cast, number).external_orders}
         assert orders == {"GZ1", "GZ1-2", "GZ7"}
-        assert db.session.scalar(select(func.count()).select_from(Appeal)) == 1
+        assert db.session.scalar(select(func.count()).select_from(Appeal)) == 2
     _whole(cast, number)
 
 
@@ -206,6 +210,24 @@ def test_each_refusal_is_its_own_problem_and_writes_nothing(cast: Cast) -> None:
     assert cast.client("xi").get(f"{ORDERS}/GZ1").status_code == 401
 
 
+def test_several_processes_register_an_order_once(cast: Cast) -> None:
+    made = connect(cast)
+    together = Barrier(4)
+
+    def push(_turn: int) -> tuple[int, str]:
+        platform = Platform(cast.app, made)
+        together.wait()
+        answer = platform.push("GZ1")
+        return answer.status_code, answer.get_json()["appeal"]
+
+    with ThreadPoolExecutor(4) as hands:
+        answers = list(hands.map(push, range(4)))
+    assert sorted(status for status, _ in answers) == [200, 200, 200, 201]
+    assert len({number for _, number in answers}) == 1
+    with cast.app.app_context():
+        assert db.session.scalar(select(func.count()).select_from(Appeal)) == 1
+
+
 def test_keys_are_changed_and_ended_in_the_browser(cast: Cast) -> None:
     admin = cast.client("xi")
     assert cast.client("zhou").get("/clients/").status_code == 403
@@ -239,6 +261,6 @@ def test_keys_are_changed_and_ended_in_the_browser(cast: Cast) -> None:
     too_many = statuses.index(429)
     assert too_many >= 20 and set(statuses[too_many:]) == {429}
     page = admin.get("/clients/").get_data(as_text=True)
-    assert "请求过于频繁" in page and "密钥无效" in page and "市12345" in page
+    assert "请求过于频繁" in page and f"未识别（{key_id}）" in page and "市12345" in page
     log = cast.client("shen").get("/audit/?action=api_key_ended").get_data(as_text=True)
     assert key_id in log
