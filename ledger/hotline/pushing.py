@@ -8,9 +8,6 @@ answer rests, and holds up no other: each is spoken to by a thread of its own.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import secrets
 import threading
 import time
@@ -30,6 +27,7 @@ from ..db import db, now, writing
 from .messages import promote
 from .platforms import Key, Platform, key_of, platforms
 from .push_models import OrderMessage, PushTurn
+from .signing import sign
 
 LEASE = timedelta(minutes=2)
 """Longer than a batch takes at its slowest: BATCH_SECONDS and one timeout."""
@@ -237,14 +235,11 @@ def send(session: requests.Session, url: str, key: Key, message: Sending) -> Sen
 
 def _signed(key: Key, target: str, body: bytes) -> dict[str, str]:
     stamp, nonce = str(int(now().timestamp())), secrets.token_urlsafe(24)
-    digest = hashlib.sha256(body).hexdigest()
-    text = "\n".join(("POST", target, stamp, nonce, digest))
-    signature = hmac.new(key.secret, text.encode(), hashlib.sha256).digest()
     return {
         "X-Key-Id": key.key_id,
         "X-Timestamp": stamp,
         "X-Nonce": nonce,
-        "X-Signature": base64.b64encode(signature).decode(),
+        "X-Signature": sign(key.secret, "POST", target, stamp, nonce, body),
     }
 
 

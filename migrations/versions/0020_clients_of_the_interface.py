@@ -80,7 +80,7 @@ def upgrade() -> None:
             ["order_id"], ["external_order.id"], name=op.f("fk_api_message_order_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_message")),
-        sa.UniqueConstraint("order_id", "update_id", name=op.f("uq_api_message_order_id")),
+        sa.UniqueConstraint("order_id", "update_id", name=op.f("uq_api_message_order_id_update_id")),
     )
     op.create_table(
         "api_idempotency",

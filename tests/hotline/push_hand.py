@@ -20,7 +20,7 @@ from ledger.appeals.models import Appeal
 from ledger.appeals.parts import ExternalOrder
 from ledger.catalogue.models import Channel
 from ledger.db import db, now, writing
-from ledger.hotline import pushing
+from ledger.hotline import clients, pushing
 from ledger.hotline.platforms import Key, Platform, kept_by
 from ledger.hotline.sweeps import register
 from ledger.work import outbox
@@ -36,6 +36,7 @@ class Hearing:
         self.heard: list[dict[str, Any]] = []
         self.answers: Callable[[dict[str, Any]], int | None] = lambda _body: 200
         self.forged = 0
+        self.key = KEY
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -43,7 +44,7 @@ class Hearing:
                 raw = self.rfile.read(int(self.headers["Content-Length"]))
                 said = ("POST", self.path, self.headers["X-Timestamp"], self.headers["X-Nonce"])
                 text = "\n".join((*said, hashlib.sha256(raw).hexdigest()))
-                made = hmac.new(KEY.secret, text.encode(), hashlib.sha256).digest()
+                made = hmac.new(outer.key.secret, text.encode(), hashlib.sha256).digest()
                 if self.headers["X-Signature"] != base64.b64encode(made).decode():
                     outer.forged += 1
                 body = json.loads(raw)
@@ -93,21 +94,32 @@ class Book:
 
 
 @contextmanager
-def hearing(cast: Cast, way: str = "push") -> Iterator[Hearing]:
-    """12345's channel gives answers back that way, and its platform listens."""
+def hearing(cast: Cast, *, client: bool = False, source: str = SOURCE) -> Iterator[Hearing]:
+    """That hotline's channel gives answers back by push, and its platform listens; with `client`
+    the one that the system administrator has made."""
     one = Hearing()
     with cast.app.app_context(), writing():
-        for channel in db.session.scalars(select(Channel).where(Channel.source_system == SOURCE)):
-            channel.return_way = way
+        for channel in db.session.scalars(select(Channel).where(Channel.source_system == source)):
+            channel.return_way = "push"
         db.session.commit()
-    book = Book([Platform(7, "市12345平台", SOURCE, cast.units["office"], one.url)])
+    book = Book([Platform(7, f"市{source}平台", source, cast.units["office"], one.url)])
     was = kept_by(book)
+    if client:
+        kept_by(was)
+        one.key = _made(cast, one.url)
     register()
     try:
         yield one
     finally:
         kept_by(was)
         one.stop()
+
+
+def _made(cast: Cast, url: str) -> Key:
+    with cast.app.app_context(), writing() as at:
+        made = clients.add(SOURCE, cast.unit("office"), "市12345平台", at=at, callback_url=url)
+        db.session.commit()
+        return Key(made.key_id, made.secret.encode())
 
 
 def reported(cast: Cast, number: str, sub: str = "", source: str = SOURCE, **known: Any) -> str:

@@ -19,6 +19,7 @@ from ledger.db import db, writing
 from ledger.hotline import pushing
 from ledger.hotline.platforms import kept_by
 from ledger.hotline.push_models import OrderMessage
+from ledger.supervision.models import Paper, Urge, Wording
 from ledger.trail.models import Entry
 
 MARK = "MARKED"
@@ -159,6 +160,12 @@ def fed(cast: Cast, order: str) -> str:
         appeal.instruct(f"{MARK}批示", [cast.unit("bureau")], by=cast.actor("ma"), at=at)
         appeal.ask_return("other_region", f"{MARK}不在辖区", by=chen, at=at)
         appeal.rule_return(False, f"{MARK}请继续办理", by=zhou, at=at)
+        urged: Any = {"spoken_to": f"{MARK}科长", "urging": f"{MARK}催办", "answer": f"{MARK}回话"}
+        Urge.record(appeal, cast.units["bureau"], "phone", by=du, at=at, **urged)
+        reply_due = at + timedelta(days=2)
+        unit_id, office = cast.units["bureau"], f"{MARK}落款"
+        said_so = Wording(unit_id, f"{MARK}督办正文", f"{MARK}要求", reply_due, office)
+        Paper.issue(appeal, "notice", said_so, by=du, at=at)
 
     cast.do(number, inside)
 
@@ -183,8 +190,17 @@ def test_only_public_words_leave_by_push_and_by_file(cast: Cast) -> None:
                 select(Entry.verb).where(Entry.stream == f"appeal/{number}")
             ).all()
             db.session.remove()
-        lived = {"contact", "progress", "send_back", "ask_coordination", "instruct", "ask_return"}
-        assert lived <= set(entries)
+        lived = {
+            "contact",
+            "progress",
+            "send_back",
+            "ask_coordination",
+            "instruct",
+            "ask_return",
+            "urge",
+            "order",
+        }
+        assert lived | {"urge", "order"} <= set(entries)
         told(cast)
         assert len(platform.heard) >= 3
         people = ("陈经办", "周交办", "唐接线", "杜督查", "13800000001", "13807970001")

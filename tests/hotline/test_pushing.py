@@ -12,12 +12,14 @@ import requests
 from sqlalchemy import select
 
 from cast import Cast
-from hotline.push_hand import hearing, reported, rested, told
+from hotline.push_hand import Book, hearing, reported, rested, told
 from ledger.appeals.models import Appeal
 from ledger.appeals.parts import ExternalOrder
 from ledger.db import db, now, writing
 from ledger.hotline import pushing
-from ledger.hotline.platforms import key_of, platforms
+from ledger.hotline.api_models import ApiClient
+from ledger.hotline.clients import rotate
+from ledger.hotline.platforms import Key, Platform, kept_by, key_of, platforms
 from ledger.hotline.push_models import OrderMessage, PushTurn
 from ledger.people.actor import system
 from ledger.work import outbox
@@ -213,6 +215,46 @@ def test_a_platform_that_is_away_rests_and_says_so(cast: Cast) -> None:
             db.session.remove()
         platform.answers = lambda _body: 200
         assert told(cast, timedelta(minutes=1)) == 5
+
+
+def test_a_slow_platform_holds_up_no_other(cast: Cast) -> None:
+    """The worker's own way: each platform by a thread of its own."""
+    with hearing(cast) as slow, hearing(cast, source="12328") as quick:
+        hold = threading.Event()
+        slow.answers = lambda _body: 200 if hold.wait(30) else 500
+        office = cast.units["office"]
+        both = [Platform(7, "市12345平台", "12345", office, slow.url)]
+        kept_by(Book([*both, Platform(8, "省12328平台", "12328", office, quick.url)]))
+        for source in ("12345", "12328"):
+            for place in range(3):
+                cast.accept(reported(cast, f"{source}-{place}", source=source))
+        with cast.app.app_context():
+            outbox.drain(now())
+            assert pushing.push(now()) == 2
+            assert pushing.push(now()) == 0  # they are being spoken to
+            hands = list(pushing._hands.values())
+            db.session.remove()
+        hands[1].join(20)
+        assert len(quick.taken()) == 3 and slow.taken() == []
+        hold.set()
+        hands[0].join(20)
+        assert len(slow.taken()) == 3
+        assert {state for _, _, state, _ in states(cast)} == {"delivered"}
+
+
+def test_a_client_of_the_interface_hears_by_its_newest_key(cast: Cast) -> None:
+    with hearing(cast, client=True) as platform:
+        number = reported(cast, "GZ1")
+        cast.accept(number)
+        assert told(cast) == 1 and platform.forged == 0
+        with cast.app.app_context(), writing() as at:
+            client = db.session.scalars(select(ApiClient)).one()
+            made = rotate(client, at=at)
+            platform.key = Key(made.key_id, made.secret.encode())
+            db.session.commit()
+        cast.assign(number)
+        assert told(cast) == 1 and platform.forged == 0
+        assert [m["event"] for m in platform.taken("GZ1")] == ["accepted", "assigned"]
 
 
 def test_what_is_merged_hears_what_its_master_is_told(cast: Cast) -> None:
