@@ -138,9 +138,7 @@ class Calls:
 def listing(actor: Actor, asked: Asked, cursor: str = "") -> Calls:
     """One page by key: '>moment~id' for what follows that row, '<moment~id' for what is before."""
     direction, moment, last_id = _read(cursor)
-    wanted: Select[CallRecord] = select(CallRecord).where(
-        seen_by(actor), *asked.conditions()
-    )
+    wanted: Select[CallRecord] = select(CallRecord).where(seen_by(actor), *asked.conditions())
     key = CallRecord.began_at
     backwards = direction == "<"
     if moment is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -63,7 +64,7 @@ class Hands:
         assert seconds < 60, seconds
         # The next call may come: the cursor stands in its number already.
         expect(self.page.locator("#phone")).to_be_focused()
-        print(f"\n{what}: {self.keys} keys, {seconds:.1f} s")
+        sys.stdout.write(f"\n{what}: {self.keys} keys, {seconds:.1f} s\n")
 
 
 @pytest.fixture(params=engines.ENGINES)
