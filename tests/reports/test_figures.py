@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,7 +25,7 @@ from ledger.catalogue.queries import catalogue
 from ledger.db import db, now, writing
 from ledger.reports.figures import Figures, figures
 from ledger.reports.measures import NONE, Compared, Share, mean_days, mean_percent, percent
-from ledger.reports.moments import BadMoment, read_moment
+from ledger.reports.moments import BadMoment, read_moment, settle
 from ledger.reports.telling import as_json
 
 DAY = timedelta(days=1)
@@ -294,3 +296,30 @@ def test_shares() -> None:
     assert mean_percent([Share(0, 0)]) == mean_days(0, 0) == NONE
     said = [one.words for one in (Compared(5, 5), Compared(5, 0), Compared(1, 4), Compared(1))]
     assert said == ["持平", "增加5件", "减少3件（75.00%）", NONE]
+
+
+def test_what_began_before_the_moment_is_waited_for(cast: Cast) -> None:
+    """An act whose moment has passed and whose commit has not come is counted all the same."""
+    begun, seen = threading.Event(), []
+
+    def act() -> None:
+        with cast.app.app_context(), writing() as at:
+            known = Registration("顺达物流", "收费站关闭", "visit", at, phone="13807970001")
+            office, by = cast.unit("office"), cast.actor("lin", at)
+            Appeal.register(known, office=office, by=by, at=at)
+            seen.append(at)
+            begun.set()
+            time.sleep(0.7)
+            db.session.commit()
+
+    cast.register()
+    thread = threading.Thread(target=act)
+    thread.start()
+    assert begun.wait(20)
+    with cast.app.app_context():
+        at = now()
+        settle(at)
+        found = figures(at, at - DAY, Filters())
+    thread.join(20)
+    assert seen[0] < at
+    assert found.standing["stock"].value == 2
