@@ -101,7 +101,8 @@ def settle(at: datetime) -> None:
     """Wait until whoever began before `at` has ended: the moment of an entry is taken before its
     commit, and on PostgreSQL commits come in another order.
 
-    To be called before figures are read: what was read until then is let go. Raises Unsettled where it takes too long.
+    To be called before figures are read: what was read until then is let go. Raises Unsettled
+    where it takes too long.
     """
     if now() - at > LONG_PAST:
         return
