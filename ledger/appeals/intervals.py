@@ -37,8 +37,9 @@ from sqlalchemy import (
     or_,
     select,
     text,
-    update,
+    union_all,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.orm.attributes import get_history
 
@@ -203,30 +204,31 @@ def keep(appeal: AppealRecord, act: Act, seq: int, at: datetime) -> None:
         return
     said = {f"new_{name}": value for name, value in row.items()}
     connection = db.session.connection()
-    if not act.from_state:
-        tell(connection, "interval's first", said, _begin)
-    elif is_sqlite():
-        ended = {"new_appeal_id": appeal.id, "new_from_at": at, "new_to_at": NEVER}
-        tell(connection, "interval's end", ended, _end)
-        tell(connection, "interval's first", said, _begin)
+    on_sqlite = is_sqlite()
+    if act.from_state:
+        tell(connection, "interval's next", said, lambda: _next(on_sqlite))
     else:
-        tell(connection, "interval's next", said, lambda: _begin().add_cte(_end().cte("ended")))
+        tell(connection, "interval's first", said, lambda: insert(TABLE).values(_bound()))
 
 
-def _begin() -> Any:
-    return insert(TABLE).values(
-        {name: bindparam(f"new_{name}", type_=TABLE.c[name].type) for name in COLUMNS}
+def _bound() -> dict[str, Any]:
+    return {name: bindparam(f"new_{name}", type_=TABLE.c[name].type) for name in COLUMNS}
+
+
+def _next(on_sqlite: bool) -> Any:
+    """One statement that ends the stretch which stands and begins the next: the former is found,
+    and put in its own place with its end."""
+    new = _bound()
+    ended = [new["from_at"].label("to_at") if c.name == "to_at" else c for c in TABLE.columns]
+    former = select(*ended).where(
+        TABLE.c.appeal_id == new["appeal_id"], TABLE.c.to_at == new["to_at"]
     )
-
-
-def _end() -> Any:
-    def said(name: str) -> Any:
-        return bindparam(f"new_{name}", type_=TABLE.c[name].type)
-
-    return (
-        update(TABLE)
-        .where(TABLE.c.appeal_id == said("appeal_id"), TABLE.c.to_at == said("to_at"))
-        .values(to_at=said("from_at"))
+    # With a condition, so that SQLite does not take ON CONFLICT for a join's ON.
+    begun = select(*(new[name].label(name) for name in COLUMNS)).where(new["seq"] > 0)
+    insert_: Any = sqlite.insert(TABLE) if on_sqlite else postgresql.insert(TABLE)
+    insert_ = insert_.from_select(COLUMNS, union_all(former, begun))
+    return insert_.on_conflict_do_update(
+        index_elements=["appeal_id", "from_at"], set_={"to_at": insert_.excluded.to_at}
     )
 
 

@@ -9,6 +9,8 @@ from flask import Blueprint, Flask, render_template, request
 from flask.typing import ResponseReturnValue
 
 from ..appeals.filters import Filters
+from ..appeals.lines import lines
+from ..appeals.queries import some
 from ..catalogue.queries import catalogue
 from ..catalogue.words import KINDS, URGENCIES
 from ..db import now
@@ -20,10 +22,12 @@ from ..web import Choice, Form, Refused, Text, Tick, see_other
 from . import measures, moments, telling
 from .figures import figures
 from .moments import BadMoment, Unsettled
+from .overview import overview
 
 blueprint = Blueprint("reports", __name__, url_prefix="/reports")
 HOME = "/reports/"
 DAY = timedelta(days=1)
+OLDEST = 10
 READERS = frozenset({"manager", "supervisor", "coordinator", "closer", "duty_officer", "unit_lead"})
 """Who is offered the room; whoever else sees appeals may come by its address."""
 
@@ -111,6 +115,42 @@ def figures_page() -> ResponseReturnValue:
     return render_template("reports/figures.html", **context), status
 
 
+class OverviewForm(Form):
+    class Meta(Form.Meta):
+        csrf = False
+
+    office_id = Choice("牵头办公室", (), blank="全部")
+    lead_unit_id = Choice("主办单位", (), blank="全部")
+    category_id = Choice("诉求类别", (), blank="全部")
+    kind = Choice("诉求类型", KINDS.items(), blank="全部")
+    channel = Choice("来源渠道", (), blank="全部")
+    urgency = Choice("紧急程度", URGENCIES.items(), blank="全部")
+    white_list = Tick("只看白名单企业")
+
+
+@blueprint.get("/overview")
+def overview_page() -> ResponseReturnValue:
+    actor, at = reader(), now()
+    form = OverviewForm(request.args)
+    offer(form, actor)
+    if not form.validate():
+        return render_template("reports/overview.html", form=form), 422
+    filters = telling.narrowed(Filters.read(request.args))
+    oldest = filters.with_(state="open", sort="oldest")
+    asked = filters.with_(view="coordination")
+    page = render_template(
+        "reports/overview.html",
+        form=form,
+        found=overview(actor, at, filters),
+        oldest=lines(some(actor, at, oldest, OLDEST), at),
+        oldest_url=f"/appeals/?{oldest.query}",
+        asked=lines(some(actor, at, asked, OLDEST), at),
+        asked_url=f"/appeals/?{asked.query}",
+        figures_url=f"{HOME}figures?{filters.query}",
+    )
+    return page, 200
+
+
 @blueprint.get("/")
 def home() -> ResponseReturnValue:
-    return see_other(f"{HOME}figures")
+    return see_other(f"{HOME}overview")
