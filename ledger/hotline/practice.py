@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import requests
 
@@ -287,9 +287,7 @@ class Play:
             updates.repeated += 1
         elif answer.status == 404 and answer.said.get("retry") is True and not step.waits:
             updates.early += 1
-            self._steps.append(
-                Step(step.kind, step.order_number, step.path, step.body, waits=True)
-            )
+            self._steps.append(Step(step.kind, step.order_number, step.path, step.body, waits=True))
         elif answer.status == 409 and answer.slug == "update-conflict":
             updates.conflicts += 1
         else:
@@ -301,7 +299,7 @@ class Play:
 
 
 def orders_there(line: Line) -> Iterator[dict[str, Any]]:
-    """All orders of the key's source, page by page. Raises Unreachable where it may not be asked."""
+    """All orders of the key's source, page by page. Raises Unreachable where that is refused."""
     after = ""
     while True:
         query = {"limit": str(PAGE), **({"after": after} if after else {})}
@@ -312,10 +310,6 @@ def orders_there(line: Line) -> Iterator[dict[str, Any]]:
         after = str(answer.said.get("next") or "")
         if not after:
             return
-
-
-def order_there(line: Line, number: str) -> Answer:
-    return line.ask(f"/orders/{quote(number, safe='')}")
 
 
 def missing(line: Line, acknowledged: dict[str, str]) -> list[str]:

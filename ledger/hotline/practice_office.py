@@ -61,7 +61,10 @@ def office_of(office_id: int, at: datetime) -> Office:
 def _posts(role: str, at: datetime) -> Sequence[Post]:
     day = at.astimezone(SHANGHAI).date()
     posts = db.session.scalars(
-        select(Post).join(Person).where(Post.role == role, Person.active.is_(True)).order_by(Post.id)
+        select(Post)
+        .join(Post.person)
+        .where(Post.role == role, Person.active.is_(True))
+        .order_by(Post.id)
     )
     return [p for p in posts if p in p.person.posts_at(day)]
 

@@ -1,0 +1,275 @@
+"""`ledger demo-hotline`: a hotline's platform to practise with, over real HTTP."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import click
+from flask.cli import ScriptInfo
+
+from ..db import config, now
+from . import practice_office, practice_setup
+from .practice import Key, Line, Play, Tally, Unreachable, missing
+from .practice_orders import Mix, plan
+from .practice_receiver import Answers, Manner, Receiver
+
+QUIET: Final = 20.0
+"""Seconds without an answer after which no more is waited for."""
+
+
+class Share(click.FloatRange):
+    """0 to 1."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 1)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came of a play."""
+
+    orders: int
+    tally: Tally
+    answers: Answers
+    missing: list[str]
+    worked_on: int
+
+    @property
+    def out_of_order(self) -> int:
+        return self.answers.out_of_order + self.answers.late_starts(self.tally.fresh)
+
+    @property
+    def is_sound(self) -> bool:
+        answers = self.answers
+        wrong = answers.forged + answers.changed + answers.unreadable + self.out_of_order
+        return not (wrong or self.missing or self.tally.unexpected)
+
+    def as_dict(self) -> dict[str, Any]:
+        tally, answers = self.tally, self.answers
+        return {
+            "orders": self.orders,
+            "pushed": tally.pushed,
+            "created": tally.created,
+            "repeated": tally.repeated,
+            "suggested": tally.suggested,
+            "conflicts": tally.conflicts,
+            "refused": tally.refused,
+            "refusals": tally.refusals,
+            "retried": tally.retried,
+            "updates": asdict(tally.updates),
+            "acknowledged": len(tally.acknowledged),
+            "missing": len(self.missing),
+            "unexpected": tally.unexpected,
+            "seconds": round(tally.seconds, 2),
+            "pushes_per_second": _rate(tally.pushed, tally.seconds),
+            "worked_on": self.worked_on,
+            "answers": {
+                "delivered": len(answers.events),
+                "acknowledged": len(answers.acknowledged),
+                "received": answers.received,
+                "repeated": answers.repeated,
+                "failed": answers.failed,
+                "out_of_order": self.out_of_order,
+                "changed": answers.changed,
+                "forged": answers.forged,
+                "unreadable": answers.unreadable,
+            },
+            "sound": self.is_sound,
+        }
+
+    def in_words(self) -> str:
+        tally, answers, updates = self.tally, self.answers, self.tally.updates
+        lines = [
+            f"工单{self.orders}件，推送{tally.pushed}次（{_rate(tally.pushed, tally.seconds)}次/秒，"
+            f"重试{tally.retried}次）",
+            f"  新登记{tally.created}件，重复{tally.repeated}次，重办建议{tally.suggested}件，"
+            f"内容不一致{tally.conflicts}次，被拒{tally.refused}次",
+            f"  补充、催办、撤单：收下{updates.taken}，重复{updates.repeated}，"
+            f"先于工单到达{updates.early}，内容不一致{updates.conflicts}，被拒{updates.refused}",
+            f"  已确认的工单{len(tally.acknowledged)}件，查询不到的{len(self.missing)}件",
+            f"回告：收到{len(answers.events)}条（含重复共{answers.received}次，重复{answers.repeated}次，"
+            f"故意失败{answers.failed}次），次序错误{self.out_of_order}条，"
+            f"内容前后不一{answers.changed}条，签名无效{answers.forged}次",
+        ]
+        lines += [f"  不应有的答复：{words}" for words in tally.unexpected]
+        lines += [f"  被拒：{name} {count}次" for name, count in sorted(tally.refusals.items())]
+        return "\n".join([*lines, "演练通过。" if self.is_sound else "演练发现问题，见上。"])
+
+
+def _rate(count: int, seconds: float) -> float:
+    return round(count / seconds, 1) if seconds else 0.0
+
+
+def settle(receiver: Receiver, quiet: float, open_left: Callable[[], int | None]) -> None:
+    """Wait until nothing is left to be delivered, or nothing has come for so long."""
+    began = time.monotonic()
+    while True:
+        left = open_left()
+        if left == 0:
+            return
+        since = max(receiver.answers.last_at, began)
+        if time.monotonic() - since > quiet:
+            return
+        time.sleep(0.2)
+
+
+@click.command("demo-hotline")
+@click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="台账的网址")
+@click.option("--orders", default=100, show_default=True, type=click.IntRange(1, 1_000_000),
+              help="工单数")  # fmt: skip
+@click.option("--repeat", default=0.2, show_default=True, type=Share(), help="重复推送的比例")
+@click.option("--conflict", default=0.05, show_default=True, type=Share(),
+              help="同一单号推送不同内容的比例")  # fmt: skip
+@click.option("--updates", default=0.1, show_default=True, type=Share(),
+              help="有补充、催办、撤单的比例，其中有先于工单、次序颠倒、重复和内容不一致的")  # fmt: skip
+@click.option("--clients", default=8, show_default=True, type=click.IntRange(1, 64),
+              help="同时推送的连接数")  # fmt: skip
+@click.option("--fail", default=0.0, show_default=True, type=Share(), help="接收回告时失败的比例")
+@click.option("--delay", default=0.0, show_default=True, type=click.FloatRange(0, 60),
+              help="接收每条回告前停几秒")  # fmt: skip
+@click.option("--die-after", default=0, show_default=True, type=click.IntRange(0),
+              help="收到几条回告后停止接收，0为不停")  # fmt: skip
+@click.option("--dead-for", default=5.0, show_default=True, type=click.FloatRange(0, 3600),
+              help="停止接收几秒后恢复，0为不再恢复")  # fmt: skip
+@click.option("--work", default=0, show_default=True, type=click.IntRange(0),
+              help="同时扮演办公室，把多少件办到销号，以便收到回告（只限演示台账）")  # fmt: skip
+@click.option("--wait", default=QUIET, show_default=True, type=click.FloatRange(0, 3600),
+              help="连续几秒没有回告即结束")  # fmt: skip
+@click.option("--patience", default=120.0, show_default=True, type=click.FloatRange(1, 3600),
+              help="一次推送最多重试几秒")  # fmt: skip
+@click.option("--source", default="12345", show_default=True, help="扮演哪条热线：12345 或 12328")
+@click.option("--office", "office_code", help="牵头办公室编码，默认为本地区的牵头办公室")
+@click.option("--key-id", help="已有的密钥号；不给的，在本机台账中自建一个接口客户端")
+@click.option("--secret", envvar="LEDGER_PRACTICE_SECRET", help="已有密钥号的密钥")
+@click.option("--listen", default="127.0.0.1:0", show_default=True,
+              help="接收回告的地址和端口，端口0为任意")  # fmt: skip
+@click.option("--seed", default=1, show_default=True, type=click.IntRange(0, 9999),
+              help="随机种子：同一种子推送同样的工单")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="以JSON输出")
+@click.pass_context
+def demo_hotline(
+    context: click.Context,
+    url: str,
+    orders: int,
+    repeat: float,
+    conflict: float,
+    updates: float,
+    clients: int,
+    fail: float,
+    delay: float,
+    die_after: int,
+    dead_for: float,
+    work: int,
+    wait: float,
+    patience: float,
+    source: str,
+    office_code: str | None,
+    key_id: str | None,
+    secret: str | None,
+    listen: str,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """扮演12345、12328热线平台：推送工单，接收回告，核对结果。
+
+    不给密钥的，在本机台账（LEDGER_*环境变量所指）中自建接口客户端；给出密钥的，可以推送到任何一台，
+    回告网址由对方设为 --listen 的地址加 /answers。推送的都是真的登记，请勿对正在使用的台账演练。
+    """
+    if bool(key_id) != bool(secret):
+        raise click.UsageError("--key-id 和 --secret 须同时给出")
+    if work and key_id:
+        raise click.UsageError("--work 只能用于本机台账，不能与 --key-id 同用")
+    mix = Mix(orders, repeat, conflict, updates, seed)
+    receiver = _receiver(listen, Manner(fail, delay, die_after, dead_for, seed))
+    try:
+        if key_id and secret:
+            receiver.trust(key_id, Key(key_id, secret).bytes)
+            summary = _play(url, [Key(key_id, secret)], mix, clients, patience, receiver, wait)
+        else:
+            with context.ensure_object(ScriptInfo).load_app().app_context():
+                summary = _play_here(
+                    url, source, office_code, mix, clients, patience, receiver, wait, work
+                )
+    except (Unreachable, practice_setup.CannotSetUp, practice_office.NobodyThere) as error:
+        raise click.ClickException(str(error)) from error
+    finally:
+        receiver.stop()
+    click.echo(json.dumps(summary.as_dict(), ensure_ascii=False) if as_json else summary.in_words())
+    if not summary.is_sound:
+        context.exit(1)
+
+
+def _receiver(listen: str, manner: Manner) -> Receiver:
+    host, colon, port = listen.rpartition(":")
+    if not (colon and host and port.isdecimal() and int(port) < 65536):
+        raise click.UsageError("--listen 应为 地址:端口，如 127.0.0.1:9000")
+    try:
+        return Receiver(host.strip("[]"), int(port), {}, manner)
+    except OSError as error:
+        raise click.ClickException(f"{listen} 不能监听：{error.strerror}") from error
+
+
+def _play_here(
+    url: str,
+    source: str,
+    office_code: str | None,
+    mix: Mix,
+    clients: int,
+    patience: float,
+    receiver: Receiver,
+    quiet: float,
+    work: int,
+) -> Summary:
+    """On this machine's ledger, by a client of its own."""
+    office = practice_setup.office_of(office_code)
+    if work and config().mode == "production":
+        raise practice_setup.CannotSetUp("--work 会替办公室办理诉求，只能用于演示台账")
+    hands = practice_office.office_of(office.id, now()) if work else None
+    client = practice_setup.client(source, office.id, receiver.url, now())
+    receiver.trust(client.key.key_id, client.key.bytes)
+    try:
+        return _play(
+            url,
+            [client.key],
+            mix,
+            clients,
+            patience,
+            receiver,
+            quiet,
+            work=lambda numbers: practice_office.work(numbers[:work], hands) if hands else 0,
+            open_left=client.undelivered,
+        )
+    finally:
+        client.retire(now())
+
+
+def _play(
+    url: str,
+    keys: list[Key],
+    mix: Mix,
+    clients: int,
+    patience: float,
+    receiver: Receiver,
+    quiet: float,
+    work: Callable[[list[str]], int] = lambda numbers: 0,
+    open_left: Callable[[], int | None] = lambda: None,
+) -> Summary:
+    asking = Line(url, keys[0], patience=10)
+    try:
+        answer = asking.ask("/orders", limit="1")
+        if answer.status != 200:
+            raise Unreachable(
+                f"台账没有接受密钥（{answer.status} {answer.said.get('detail', '')}）"
+            )
+        tally = Play(url, keys, plan(mix, now()), clients, patience).push()
+        worked_on = work(sorted(tally.acknowledged[number] for number in tally.fresh))
+        settle(receiver, quiet, open_left)
+        return Summary(
+            mix.orders, tally, receiver.answers, missing(asking, tally.acknowledged), worked_on
+        )
+    finally:
+        asking.close()
