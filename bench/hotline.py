@@ -28,6 +28,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -251,14 +252,29 @@ def check_orders(app: Flask, found: Found, mix: Mix, line: Line) -> None:
     found.must(not tally.unexpected, f"unexpected: {tally.unexpected[:3]}")
 
 
-def answer(app: Flask, found: Found, receiver: Receiver, office_id: int, count: int) -> None:
+def wait_until_delivered() -> int:
+    """How many are left when it has taken too long."""
+    until = time.monotonic() + DELIVERED_WITHIN
+    while (left := practice_setup.undelivered()) and time.monotonic() < until:
+        time.sleep(0.5)
+    return left
+
+
+def answer(
+    app: Flask,
+    found: Found,
+    receiver: Receiver,
+    office_id: int,
+    count: int,
+    wait: Callable[[], int] = wait_until_delivered,
+) -> None:
     """The office works; everything that the hotline must hear reaches it."""
     began = time.perf_counter()
     with app.app_context():
         hands = practice_office.office_of(office_id, now())
         wanted = sorted(found.tally.acknowledged.values())[:count]
         found.worked_on = practice_office.work(wanted, hands)
-        left = _wait_until_delivered()
+        left = wait()
         found.answer_seconds = time.perf_counter() - began
         found.must(left == 0, f"{left} answers were not delivered")
         rows = db.session.execute(
@@ -292,13 +308,6 @@ def answer(app: Flask, found: Found, receiver: Receiver, office_id: int, count: 
     found.must(all(row[4] == "delivered" and row[5] for row in rows), "an answer is not marked")
     found.must({row[3] for row in rows} <= told.acknowledged, "marked, and never acknowledged")
     found.must(told.out_of_order + told.forged + told.changed == 0, "an answer was not sound")
-
-
-def _wait_until_delivered() -> int:
-    until = time.monotonic() + DELIVERED_WITHIN
-    while (left := practice_setup.undelivered()) and time.monotonic() < until:
-        time.sleep(0.5)
-    return left
 
 
 def verify(place: ground.Ground) -> bool:

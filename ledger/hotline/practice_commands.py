@@ -19,13 +19,7 @@ from .practice_receiver import Answers, Manner, Receiver
 
 QUIET: Final = 20.0
 """Seconds without an answer after which no more is waited for."""
-
-
-class Share(click.FloatRange):
-    """0 to 1."""
-
-    def __init__(self) -> None:
-        super().__init__(0, 1)
+SHARE: Final = click.FloatRange(0, 1)
 
 
 @dataclass(frozen=True)
@@ -84,8 +78,8 @@ class Summary:
     def in_words(self) -> str:
         tally, answers, updates = self.tally, self.answers, self.tally.updates
         lines = [
-            f"工单{self.orders}件，推送{tally.pushed}次（{_rate(tally.pushed, tally.seconds)}次/秒，"
-            f"重试{tally.retried}次）",
+            f"工单{self.orders}件，推送{tally.pushed}次"
+            f"（{_rate(tally.pushed, tally.seconds)}次/秒，重试{tally.retried}次）",
             f"  新登记{tally.created}件，重复{tally.repeated}次，重办建议{tally.suggested}件，"
             f"内容不一致{tally.conflicts}次，被拒{tally.refused}次",
             f"  补充、催办、撤单：收下{updates.taken}，重复{updates.repeated}，"
@@ -121,14 +115,14 @@ def settle(receiver: Receiver, quiet: float, open_left: Callable[[], int | None]
 @click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="台账的网址")
 @click.option("--orders", default=100, show_default=True, type=click.IntRange(1, 1_000_000),
               help="工单数")  # fmt: skip
-@click.option("--repeat", default=0.2, show_default=True, type=Share(), help="重复推送的比例")
-@click.option("--conflict", default=0.05, show_default=True, type=Share(),
+@click.option("--repeat", default=0.2, show_default=True, type=SHARE, help="重复推送的比例")
+@click.option("--conflict", default=0.05, show_default=True, type=SHARE,
               help="同一单号推送不同内容的比例")  # fmt: skip
-@click.option("--updates", default=0.1, show_default=True, type=Share(),
-              help="有补充、催办、撤单的比例，其中有先于工单、次序颠倒、重复和内容不一致的")  # fmt: skip
+@click.option("--updates", default=0.1, show_default=True, type=SHARE,
+              help="有补充、催办、撤单的比例，含早到、乱序、重复和内容不一致的")  # fmt: skip
 @click.option("--clients", default=8, show_default=True, type=click.IntRange(1, 64),
               help="同时推送的连接数")  # fmt: skip
-@click.option("--fail", default=0.0, show_default=True, type=Share(), help="接收回告时失败的比例")
+@click.option("--fail", default=0.0, show_default=True, type=SHARE, help="接收回告时失败的比例")
 @click.option("--delay", default=0.0, show_default=True, type=click.FloatRange(0, 60),
               help="接收每条回告前停几秒")  # fmt: skip
 @click.option("--die-after", default=0, show_default=True, type=click.IntRange(0),
