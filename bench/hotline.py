@@ -41,9 +41,11 @@ from ledger.appeals.models import Appeal
 from ledger.appeals.parts import ExternalOrder
 from ledger.db import db, now
 from ledger.hotline import practice_office, practice_setup
+from ledger.hotline.commands import _office
 from ledger.hotline.practice import Line, Play, Tally, missing
 from ledger.hotline.practice_orders import Mix, plan
 from ledger.hotline.practice_receiver import Manner, Receiver
+from ledger.hotline.practice_setup import Client
 from ledger.hotline.push_models import OrderMessage
 
 from . import clone, ground
@@ -252,10 +254,10 @@ def check_orders(app: Flask, found: Found, mix: Mix, line: Line) -> None:
     found.must(not tally.unexpected, f"unexpected: {tally.unexpected[:3]}")
 
 
-def wait_until_delivered() -> int:
+def wait_until_delivered(client: Client) -> int:
     """How many are left when it has taken too long."""
     until = time.monotonic() + DELIVERED_WITHIN
-    while (left := practice_setup.undelivered()) and time.monotonic() < until:
+    while (left := client.undelivered()) and time.monotonic() < until:
         time.sleep(0.5)
     return left
 
@@ -263,10 +265,11 @@ def wait_until_delivered() -> int:
 def answer(
     app: Flask,
     found: Found,
+    client: Client,
     receiver: Receiver,
     office_id: int,
     count: int,
-    wait: Callable[[], int] = wait_until_delivered,
+    wait: Callable[[Client], int] = wait_until_delivered,
 ) -> None:
     """The office works; everything that the hotline must hear reaches it."""
     began = time.perf_counter()
@@ -274,7 +277,7 @@ def answer(
         hands = practice_office.office_of(office_id, now())
         wanted = sorted(found.tally.acknowledged.values())[:count]
         found.worked_on = practice_office.work(wanted, hands)
-        left = wait()
+        left = wait(client)
         found.answer_seconds = time.perf_counter() - began
         found.must(left == 0, f"{left} answers were not delivered")
         rows = db.session.execute(
@@ -330,8 +333,8 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
     before = bare_commits(place, given.clients)
     receiver = Receiver("127.0.0.1", 0, {}, Manner(fail=given.fail, seed=given.seed))
     with app.app_context():
-        office_id = practice_setup.office_of(None).id
-        client = practice_setup.client(SOURCE, office_id, receiver.url, now())
+        office_id = _office(None).id
+        client = practice_setup.client(SOURCE, office_id, receiver.url)
         db.session.remove()
         db.engine.dispose()
     receiver.trust(client.key.key_id, client.key.bytes)
@@ -343,7 +346,7 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
         found = Found(push(server, [client.key], mix, given.clients, given.kill))
         found.must(server.kills == given.kill, "the server was not killed as often as asked")
         check_orders(app, found, mix, line)
-        answer(app, found, receiver, office_id, given.answers)
+        answer(app, found, client, receiver, office_id, given.answers)
     finally:
         line.close()
         server.stop()

@@ -13,12 +13,15 @@ from flask.cli import ScriptInfo
 
 from ..db import config, now
 from . import practice_office, practice_setup
+from .commands import _office
 from .practice import Key, Line, Play, Tally, Unreachable, missing
 from .practice_orders import Mix, plan
 from .practice_receiver import Answers, Manner, Receiver
 
-QUIET: Final = 20.0
+QUIET: Final = 5.0
 """Seconds without an answer after which no more is waited for."""
+SLOW: Final = 120.0
+"""So many where the ledger has some on their way: it pauses between attempts."""
 SHARE: Final = click.FloatRange(0, 1)
 
 
@@ -98,22 +101,19 @@ def _rate(count: int, seconds: float) -> float:
     return round(count / seconds, 1) if seconds else 0.0
 
 
-def settle(receiver: Receiver, quiet: float, open_left: Callable[[], int | None]) -> None:
-    """Wait until nothing is left to be delivered, or nothing has come for so long."""
+def settle(receiver: Receiver, quiet: float, on_the_way: Callable[[], int]) -> None:
+    """Wait until nothing has come for so long."""
     began = time.monotonic()
     while True:
-        left = open_left()
-        if left == 0:
-            return
-        since = max(receiver.answers.last_at, began)
-        if time.monotonic() - since > quiet:
+        idle = time.monotonic() - max(receiver.answers.last_at, began)
+        if idle > quiet and (idle > SLOW or not on_the_way()):
             return
         time.sleep(0.2)
 
 
 @click.command("demo-hotline")
 @click.option("--url", default="http://127.0.0.1:8000", show_default=True, help="台账的网址")
-@click.option("--orders", default=100, show_default=True, type=click.IntRange(1, 1_000_000),
+@click.option("--orders", default=100, show_default=True, type=click.IntRange(0, 1_000_000),
               help="工单数")  # fmt: skip
 @click.option("--repeat", default=0.2, show_default=True, type=SHARE, help="重复推送的比例")
 @click.option("--conflict", default=0.05, show_default=True, type=SHARE,
@@ -132,7 +132,7 @@ def settle(receiver: Receiver, quiet: float, open_left: Callable[[], int | None]
 @click.option("--work", default=0, show_default=True, type=click.IntRange(0),
               help="同时扮演办公室，把多少件办到销号，以便收到回告（只限演示台账）")  # fmt: skip
 @click.option("--wait", default=QUIET, show_default=True, type=click.FloatRange(0, 3600),
-              help="连续几秒没有回告即结束")  # fmt: skip
+              help="连续几秒没有回告、也没有待推送的，即结束")  # fmt: skip
 @click.option("--patience", default=120.0, show_default=True, type=click.FloatRange(1, 3600),
               help="一次推送最多重试几秒")  # fmt: skip
 @click.option("--source", default="12345", show_default=True, help="扮演哪条热线：12345 或 12328")
@@ -170,8 +170,9 @@ def demo_hotline(
 ) -> None:
     """扮演12345、12328热线平台：推送工单，接收回告，核对结果。
 
-    不给密钥的，在本机台账（LEDGER_*环境变量所指）中自建接口客户端；给出密钥的，可以推送到任何一台，
-    回告网址由对方设为 --listen 的地址加 /answers。推送的都是真的登记，请勿对正在使用的台账演练。
+    不给密钥的，在本机台账（LEDGER_*环境变量所指）中自建接入方“演练平台”，并把该热线的回告方式设为接口推送；
+    给出密钥的，可以推送到任何一台，回告网址由对方设为 --listen 的地址加 /answers。推送的都是真的登记，
+    请勿对正在使用的台账演练。
     """
     if bool(key_id) != bool(secret):
         raise click.UsageError("--key-id 和 --secret 须同时给出")
@@ -219,26 +220,31 @@ def _play_here(
     work: int,
 ) -> Summary:
     """On this machine's ledger, by a client of its own."""
-    office = practice_setup.office_of(office_code)
-    if work and config().mode == "production":
+    office_id = _office(office_code).id
+    in_use = config().mode == "production"
+    if work and in_use:
         raise practice_setup.CannotSetUp("--work 会替办公室办理诉求，只能用于演示台账")
-    hands = practice_office.office_of(office.id, now()) if work else None
-    client = practice_setup.client(source, office.id, receiver.url, now())
+    for name in practice_setup.rivals(source, office_id):
+        if in_use:
+            raise practice_setup.CannotSetUp(
+                f"本办公室已接入{source}的“{name}”，不能在正式台账上扮演它；"
+                "请在演示台账演练，或用 --key-id 和 --secret 给出密钥"
+            )
+        click.echo(f"“{name}”也是{source}的平台，回告可能推送给它。", err=True)
+    hands = practice_office.office_of(office_id, now()) if work else None
+    client = practice_setup.client(source, office_id, receiver.url)
     receiver.trust(client.key.key_id, client.key.bytes)
-    try:
-        return _play(
-            url,
-            [client.key],
-            mix,
-            clients,
-            patience,
-            receiver,
-            quiet,
-            work=lambda numbers: practice_office.work(numbers[:work], hands) if hands else 0,
-            open_left=client.undelivered,
-        )
-    finally:
-        client.retire(now())
+    return _play(
+        url,
+        [client.key],
+        mix,
+        clients,
+        patience,
+        receiver,
+        quiet,
+        work=lambda numbers: practice_office.work(numbers[:work], hands) if hands else 0,
+        on_the_way=client.undelivered,
+    )
 
 
 def _play(
@@ -250,7 +256,7 @@ def _play(
     receiver: Receiver,
     quiet: float,
     work: Callable[[list[str]], int] = lambda numbers: 0,
-    open_left: Callable[[], int | None] = lambda: None,
+    on_the_way: Callable[[], int] = lambda: 0,
 ) -> Summary:
     asking = Line(url, keys[0], patience=10)
     try:
@@ -261,7 +267,7 @@ def _play(
             )
         tally = Play(url, keys, plan(mix, now()), clients, patience).push()
         worked_on = work(sorted(tally.acknowledged[number] for number in tally.fresh))
-        settle(receiver, quiet, open_left)
+        settle(receiver, quiet, on_the_way)
         return Summary(
             mix.orders, tally, receiver.answers, missing(asking, tally.acknowledged), worked_on
         )

@@ -22,10 +22,11 @@ from werkzeug.serving import make_server
 
 from cast import Cast
 from ledger.appeals.public_words import STATUSES
-from ledger.db import db, now
+from ledger.db import db
 from ledger.hotline import practice_setup
 from ledger.hotline.hearing import EVENTS
 from ledger.hotline.practice import Key, Line
+from ledger.hotline.problems import TITLES
 from ledger.hotline.signing import sign
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "integration.md").read_text("utf-8")
@@ -61,6 +62,8 @@ def test_the_signature_of_the_example() -> None:
 
 def test_the_tables_are_complete() -> None:
     assert [row[0] for row in table("events")] == list(EVENTS)
+    problems = {row[1]: (int(row[0]), row[2]) for row in table("problems")}
+    assert problems == TITLES
     told = [row[1] for row in table("words")]
     assert sorted(told) == sorted([*STATUSES.values(), "随合并后的诉求"])
     assert sorted(row[0] for row in table("words-english")) == sorted(STATUSES.values())
@@ -70,7 +73,7 @@ def test_the_tables_are_complete() -> None:
 def live(app: Flask, cast: Cast) -> Iterator[dict[str, str]]:
     """The environment of an engineer who was given a key to a ledger that runs."""
     with app.app_context():
-        client = practice_setup.client("12345", cast.units["office"], "", now())
+        client = practice_setup.client("12345", cast.units["office"], "")
         db.session.remove()
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

@@ -17,11 +17,12 @@ from bench.ground import Ground
 from bench.hotline import Found, Server, answer, check_orders, free_port, push
 from cast import Cast
 from ledger.audit import verify
-from ledger.db import db, keyring, now, writing
+from ledger.db import db, keyring, writing
 from ledger.hotline import practice_setup
 from ledger.hotline.practice import Line
 from ledger.hotline.practice_orders import Mix
 from ledger.hotline.practice_receiver import Manner, Receiver
+from ledger.hotline.practice_setup import Client
 from ledger.hotline.push_models import OrderMessage, PushTurn
 from ledger.trail.check import Report, check_ledger
 
@@ -42,10 +43,10 @@ class Place(Ground):
         return engines.environment(self.url, self.data_dir)
 
 
-def _wait() -> int:
+def _wait(client: Client) -> int:
     """The pauses between the attempts pass at once."""
     until = time.monotonic() + PATIENCE
-    while (left := practice_setup.undelivered()) and time.monotonic() < until:
+    while (left := client.undelivered()) and time.monotonic() < until:
         time.sleep(0.3)
         with writing() as at:
             waiting = update(OrderMessage).where(OrderMessage.state == "waiting")
@@ -61,7 +62,7 @@ def test_orders_survive_kills_and_answers_a_failing_platform(
 ) -> None:
     receiver = Receiver("127.0.0.1", 0, {}, Manner(fail=0.5))
     with app.app_context():
-        client = practice_setup.client("12345", cast.units["office"], receiver.url, now())
+        client = practice_setup.client("12345", cast.units["office"], receiver.url)
         db.session.remove()
         db.engine.dispose()
     receiver.trust(client.key.key_id, client.key.bytes)
@@ -74,7 +75,7 @@ def test_orders_survive_kills_and_answers_a_failing_platform(
         assert server.kills == KILLS
         assert found.tally.retried, "the kills must come amid pushes"
         check_orders(app, found, mix, line)
-        answer(app, found, receiver, cast.units["office"], ANSWERED, _wait)
+        answer(app, found, client, receiver, cast.units["office"], ANSWERED, _wait)
     finally:
         line.close()
         server.stop()
