@@ -73,6 +73,7 @@ def commands() -> list[click.Command]:
     from .hotline.commands import import_batch, import_firms, import_ledger, import_orders
     from .hotline.reconcile_commands import reconcile_command
     from .reports.commands import figures_command
+    from .hotline.practice_commands import demo_hotline
 
     return [
         database,
@@ -84,6 +85,7 @@ def commands() -> list[click.Command]:
         import_orders,
         api_client,
         reconcile_command,
+        demo_hotline,
         import_ledger,
         import_batch,
         import_firms,

@@ -9,7 +9,8 @@ from typing import Any
 from .problems import Problem
 
 DEEPEST = 16
-_STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_STRINGS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+"""Also one that nobody ends: looked for again behind each quote in it, it would take for ever."""
 _BRACKETS = re.compile(r"[\[\]{}]")
 _MOST_BRACKETS = 20_000
 

@@ -65,7 +65,7 @@ def client(source: str, office_id: int, callback_url: str) -> Client:
                 _end_keys(known, at)
                 made = clients.new_key(known, at=at)
         except Invalid as error:
-            raise CannotSetUp(str(error)) from error
+            raise CannotSetUp(error.reason) from error
         for channel in db.session.scalars(select(Channel).where(Channel.source_system == source)):
             channel.return_way = PUSH
         db.session.commit()

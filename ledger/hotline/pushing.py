@@ -41,6 +41,8 @@ MOST_ATTEMPTS = 24
 MOST_PAUSE = 30 * 60
 MOST_REST = 2 * 60
 MOST_HANDS = 16
+IN_A_ROW = 3
+"""So many messages without any answer, and the platform is away: one line that breaks is not."""
 KEPT = 300
 """Characters of an answer that are kept."""
 NO_KEY = "该平台没有可用的签名密钥"
@@ -135,7 +137,7 @@ def turn(platform: Platform, at: datetime, worker: str | None = None) -> int:
                 break
             done = _send_all(session, platform, key, batch)
             tried += len(done)
-            away = any(one.away for one in done)
+            away = _is_away(done)
             if not settle(platform.id, worker, done, at):
                 return tried  # somebody else has the turn
     end_turn(platform.id, worker, away=away, at=at)
@@ -201,16 +203,21 @@ def _due(client_id: int, at: datetime, most: int) -> list[Sending]:
 def _send_all(
     session: requests.Session, platform: Platform, key: Key | None, batch: Sequence[Sending]
 ) -> list[Sent]:
-    """Outside any transaction. Stops where the platform does not answer, or takes too long."""
+    """Outside any transaction. Stops where the platform is away, or takes too long."""
     begun, done = time.monotonic(), []
     for message in batch:
         one = Sent(message, NO_KEY, away=True)
         if key is not None:
             one = send(session, platform.callback_url, key, message)
         done.append(one)
-        if one.away or time.monotonic() - begun > BATCH_SECONDS:
+        gone = len(done) >= IN_A_ROW and _is_away(done)
+        if key is None or gone or time.monotonic() - begun > BATCH_SECONDS:
             break
     return done
+
+
+def _is_away(done: Sequence[Sent]) -> bool:
+    return all(one.away for one in done[-IN_A_ROW:])
 
 
 def send(session: requests.Session, url: str, key: Key, message: Sending) -> Sent:
