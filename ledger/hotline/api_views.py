@@ -118,7 +118,11 @@ def _problem(problem: Problem) -> Response:
 
 
 @blueprint.errorhandler(HTTPException)
+@blueprint.errorhandler(400)
+@blueprint.errorhandler(413)
+@blueprint.errorhandler(500)
 def _http(error: HTTPException) -> Response:
+    """Also by their codes: those of the pages would be asked first."""
     db.session.rollback()
     if isinstance(error, RequestEntityTooLarge):
         return _refusal(Problem("too-large", "请求内容超过12MB，请压缩附件后分次发送。"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import cast
 from urllib.parse import quote
 
@@ -115,7 +115,7 @@ def admit(at: datetime) -> Caller:
             "bad-signature",
             "签名与请求内容不符：请核对密钥、请求方法、路径（含查询参数）、时间戳、随机串和请求体。",
         )
-    if abs(at - datetime.fromtimestamp(int(stamp), UTC)) > NEAR:
+    if abs(at.timestamp() - int(stamp)) > NEAR.total_seconds():
         raise Problem(
             "stale",
             f"时间戳与服务器时间（{int(at.timestamp())}）相差超过300秒，请校准时钟后重新签名发送。",

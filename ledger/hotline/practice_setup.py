@@ -55,7 +55,8 @@ def client(source: str, office_id: int, callback_url: str) -> Client:
     From then on what its hotline must hear is pushed. Raises CannotSetUp.
     """
     with writing() as at:
-        known = next((one for one in clients.all_clients() if _is_ours(one, source, office_id)), None)
+        ours = (one for one in clients.all_clients() if _is_ours(one, source, office_id))
+        known = next(ours, None)
         try:
             if known is None:
                 office = db.session.get_one(Unit, office_id)
