@@ -198,6 +198,8 @@ class Play:
         self._lock = threading.Lock()
         self._settled: set[str] = set()
         """Orders whose first push was answered, well or not."""
+        self._updated: set[str] = set()
+        """Orders of which an update is under way: a platform sends one after another."""
         self._failed: list[Exception] = []
 
     def push(self, on_progress: Callable[[int], None] | None = None) -> Tally:
@@ -230,17 +232,23 @@ class Play:
             line.close()
 
     def _next(self) -> Step | None:
-        """The next that may be sent; what waits for its order is put off."""
+        """The next that may be sent; what waits for its order is passed over."""
         while True:
             with self._lock:
-                for _ in range(len(self._steps)):
-                    step = self._steps.popleft()
-                    if not step.waits or step.order_number in self._settled:
+                for place, step in enumerate(self._steps):
+                    if self._may_go(step):
+                        del self._steps[place]
+                        if step.kind == "update":
+                            self._updated.add(step.order_number)
                         return step
-                    self._steps.append(step)
                 if not self._steps:
                     return None
             time.sleep(0.005)  # the last orders are under way in other hands
+
+    def _may_go(self, step: Step) -> bool:
+        if step.waits and step.order_number not in self._settled:
+            return False
+        return step.kind != "update" or step.order_number not in self._updated
 
     def _send(self, line: Line, step: Step) -> None:
         mark = step.body.get("update_id", step.order_number)
@@ -251,6 +259,7 @@ class Play:
             self.tally.pushed += 1
             self.tally.retried += answer.retried
             if step.kind == "update":
+                self._updated.discard(step.order_number)
                 self._judge_update(step, answer)
                 return
             self._judge_order(step, answer)
