@@ -9,7 +9,7 @@ import pytest
 
 from cast import Cast
 from hotline.api_hand import ORDERS, Platform, connect
-from ledger.hotline import api_views, plain_json
+from ledger.hotline import plain_json, pushed
 from ledger.hotline.problems import Problem
 
 
@@ -39,7 +39,7 @@ def test_odd_requests_are_problems(cast: Cast, monkeypatch: pytest.MonkeyPatch) 
     def fall(*_: object) -> None:
         raise RuntimeError("a fault of our own")
 
-    monkeypatch.setattr(api_views.pushed, "create", fall)
+    monkeypatch.setattr(pushed, "create", fall)
     cast.app.config["PROPAGATE_EXCEPTIONS"] = False
     fault = ours.push("GZ2")
     assert (fault.status_code, fault.mimetype) == (500, "application/problem+json")
