@@ -49,9 +49,10 @@ def _wait(client: Client) -> int:
     while (left := client.undelivered()) and time.monotonic() < until:
         time.sleep(0.3)
         with writing() as at:
+            # The turn first, as whoever pushes does.
+            db.session.execute(update(PushTurn).values(rest_until=None))
             waiting = update(OrderMessage).where(OrderMessage.state == "waiting")
             db.session.execute(waiting.values(run_at=at))
-            db.session.execute(update(PushTurn).values(rest_until=None))
             db.session.commit()
     return left
 
