@@ -41,7 +41,7 @@ from ledger.appeals.models import Appeal
 from ledger.appeals.parts import ExternalOrder
 from ledger.db import db, now
 from ledger.hotline import practice_office, practice_setup
-from ledger.hotline.commands import _office
+from ledger.hotline.commands import office_named
 from ledger.hotline.practice import Line, Play, Tally, missing
 from ledger.hotline.practice_orders import Mix, plan
 from ledger.hotline.practice_receiver import Manner, Receiver
@@ -333,7 +333,7 @@ def run(given: argparse.Namespace) -> dict[str, Any]:
     before = bare_commits(place, given.clients)
     receiver = Receiver("127.0.0.1", 0, {}, Manner(fail=given.fail, seed=given.seed))
     with app.app_context():
-        office_id = _office(None).id
+        office_id = office_named(None).id
         client = practice_setup.client(SOURCE, office_id, receiver.url)
         db.session.remove()
         db.engine.dispose()

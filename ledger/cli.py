@@ -71,9 +71,9 @@ def commands() -> list[click.Command]:
     from .audit.verify import verify_command
     from .hotline.client_commands import api_client
     from .hotline.commands import import_batch, import_firms, import_ledger, import_orders
+    from .hotline.practice_commands import demo_hotline
     from .hotline.reconcile_commands import reconcile_command
     from .reports.commands import figures_command
-    from .hotline.practice_commands import demo_hotline
 
     return [
         database,
