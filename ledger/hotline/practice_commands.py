@@ -12,7 +12,7 @@ import click
 from flask.cli import ScriptInfo
 
 from ..db import config, now
-from . import practice_setup, practiceoffice_named
+from . import practice_setup, practice_office
 from .commands import office_named
 from .practice import Key, Line, Play, Tally, Unreachable, missing
 from .practice_orders import Mix, plan
@@ -189,7 +189,7 @@ def demo_hotline(
                 summary = _play_here(
                     url, source, office_code, mix, clients, patience, receiver, wait, work
                 )
-    except (Unreachable, practice_setup.CannotSetUp, practiceoffice_named.NobodyThere) as error:
+    except (Unreachable, practice_setup.CannotSetUp, practice_office.NobodyThere) as error:
         raise click.ClickException(str(error)) from error
     finally:
         receiver.stop()
@@ -231,7 +231,7 @@ def _play_here(
                 "请在演示台账演练，或用 --key-id 和 --secret 给出密钥"
             )
         click.echo(f"“{name}”也是{source}的平台，回告可能推送给它。", err=True)
-    hands = practiceoffice_named.office_of(office_id, now()) if work else None
+    hands = practice_office.office_of(office_id, now()) if work else None
     client = practice_setup.client(source, office_id, receiver.url)
     receiver.trust(client.key.key_id, client.key.bytes)
     return _play(
@@ -242,7 +242,7 @@ def _play_here(
         patience,
         receiver,
         quiet,
-        work=lambda numbers: practiceoffice_named.work(numbers[:work], hands) if hands else 0,
+        work=lambda numbers: practice_office.work(numbers[:work], hands) if hands else 0,
         on_the_way=client.undelivered,
     )
 
