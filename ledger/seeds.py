@@ -436,9 +436,11 @@ class _Story:
             a.sign_for(by=self._actor(handler, t), at=t, handler_phone="13907970011")
 
         def contact(a: Appeal, t: datetime) -> None:
-            a.contact(
-                "phone", "已电话联系，核实了时间、地点和车辆。", by=self._actor(handler, t), at=t
-            )
+            words = "已电话联系，核实了时间、地点和车辆。"
+            if a.confidential:
+                a.relay("phone", words, by=self._actor("operator", t), at=t)
+            else:
+                a.contact("phone", words, by=self._actor(handler, t), at=t)
 
         def progress(a: Appeal, t: datetime) -> None:
             words = "已派员到现场，正与路段管理单位协调放行时段。"

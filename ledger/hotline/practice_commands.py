@@ -12,7 +12,7 @@ import click
 from flask.cli import ScriptInfo
 
 from ..db import config, now
-from . import practice_setup, practice_office
+from . import practice_office, practice_setup
 from .commands import office_named
 from .practice import Key, Line, Play, Tally, Unreachable, missing
 from .practice_orders import Mix, plan
