@@ -235,14 +235,16 @@ class _County:
                         granted_at=at,
                     )
                 )
-        db.session.add(
+        week = timedelta(days=7)
+        db.session.add_all(
             DutyShift(
                 unit_id=units["@"],
                 person_id=people["duty"],
-                starts_at=at - timedelta(days=60),
-                ends_at=at + timedelta(days=365),
+                starts_at=at + n * week,
+                ends_at=at + (n + 1) * week,
                 note="演示值班",
             )
+            for n in range(-9, 52)
         )
         return people
 

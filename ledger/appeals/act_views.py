@@ -12,6 +12,7 @@ from typing import Any
 
 from flask import Response, abort, flash, make_response, render_template, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import IntegrityError
 
 from ..catalogue.queries import catalogue
 from ..db import db, now, writing
@@ -53,6 +54,7 @@ AT_ONCE = timedelta(minutes=2)
 CHANGED = (
     "您打开表单后，本件有了变化，您填写的内容尚未提交。请核对下列变化，仍需提交的请再次提交。"
 )
+TAKEN = "相同的编号刚刚由他人登记，您填写的内容没有提交。请核对后再试。"
 NO_LONGER = "您填写的内容没有提交，保留在下面，可以复制。"
 
 
@@ -114,14 +116,19 @@ def do(number: str, verb: str) -> ResponseReturnValue:
                 act.run(doing)
                 drafts.drop(actor.id, drafts_of(number, act.url))
                 db.session.commit()
-    except (Invalid, Refused, StaleForm) as problem:
-        shown = read(number, actor, at)
-        if not is_second_click(act, form, shown, actor, at):
-            return _not_done(act, form, taken, shown, actor, problem)
+    except IntegrityError:
+        # Two hands gave the same number to two appeals: neither could see the other's.
+        problem: Invalid | Refused | StaleForm = Refused(409, TAKEN)
+    except (Invalid, Refused, StaleForm) as error:
+        problem = error
+    else:
         forget(taken)
-        return _done(act, shown, actor, at)
+        return _done(act, appeal, actor, at)
+    shown = read(number, actor, at)
+    if not is_second_click(act, form, shown, actor, at):
+        return _not_done(act, form, taken, shown, actor, problem)
     forget(taken)
-    return _done(act, appeal, actor, at)
+    return _done(act, shown, actor, at)
 
 
 def _brings_files(form: ActForm) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from cast import Cast
+from ledger.appeals import order_acts
 from ledger.appeals.models import Appeal, ExternalOrder
 from ledger.appeals.record import Refused
 from ledger.appeals.replay import check_appeal
@@ -76,6 +77,23 @@ def test_an_order_is_linked_moves_the_clock_and_ends_for_itself(cast: Cast) -> N
     html = _page(cast, "zhou", number)
     assert "12345 GZ9（已撤回）" in html and "来电人已撤回工单" in html
     assert 'id="act-end-order"' not in html
+
+
+def test_who_comes_second_with_a_number_is_told_so(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = cast.reach("accepted"), cast.reach("accepted")
+    typed = {"order_system": "12345", "order_number": "GZ7", "words": "两人同时关联"}
+    assert _post(cast, "zhou", first, "link-order", **typed).status_code == 303
+    # As on PostgreSQL, where neither of two hands sees what the other has not committed.
+    monkeypatch.setattr(order_acts, "order_known", lambda *_named: None)
+    late = _post(cast, "zhou", second, "link-order", **typed)
+    html = late.get_data(as_text=True)
+    assert late.status_code == 409
+    assert "相同的编号刚刚由他人登记" in html and "两人同时关联" in html
+    assert set(_orders(cast, first)) - set(_orders(cast, second)) >= {"GZ7"}
+    with cast.app.app_context():
+        assert check_appeal(db.engine, second) == []
 
 
 def test_a_rework_that_is_suggested_waits_for_the_office(cast: Cast) -> None:
