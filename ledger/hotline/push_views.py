@@ -158,9 +158,10 @@ def again(message_id: int) -> ResponseReturnValue:
             raise Conflict(f"这条回告现为“{STATES[message.state]}”，不能重发。")
         _send_again(message, order, at)
         access.record("push_resent", f"工单 {order.full_number}", f"第{message.sequence}条", at=at)
-        unaddressed = message.client_id is None
+        client_id = message.client_id
         db.session.commit()
-    if unaddressed:
+    _wake({client_id})
+    if client_id is None:
         flash("该来源仍没有可以推送的接口平台，请系统管理员先登记。", "warning")
     else:
         flash("已重新列入推送。", "success")
@@ -170,8 +171,15 @@ def again(message_id: int) -> ResponseReturnValue:
 def _send_again(message: OrderMessage, order: ExternalOrder, at: datetime) -> None:
     address(message, order)
     message.attempts, message.run_at = 0, at
-    if message.client_id is not None:
-        wake(message.client_id)
+
+
+def _wake(client_ids: set[int | None]) -> None:
+    """In a transaction of its own: whoever pushes takes the turn before the orders, and the two
+    would wait for each other."""
+    with writing():
+        for client_id in sorted(one for one in client_ids if one is not None):
+            wake(client_id)
+        db.session.commit()
 
 
 @blueprint.post("/again")
@@ -183,14 +191,16 @@ def all_again() -> ResponseReturnValue:
         wanted = _mine(actor, at).where(OrderMessage.state == "failed")
         found = db.session.execute(wanted.order_by(OrderMessage.id).limit(MOST_AT_ONCE)).all()
         lock_orders({message.order_id for message, _ in found})
-        sent = 0
+        sent, woken = 0, set[int | None]()
         for message, order in found:
             db.session.refresh(message)
             if message.state == "failed":
                 _send_again(message, order, at)
                 sent += message.client_id is not None
+                woken.add(message.client_id)
         access.record("push_resent", "全部推送失败的回告", f"{sent}条", at=at)
         db.session.commit()
+    _wake(woken)
     flash(f"已将{sent}条重新列入推送。", "success")
     return see_other(url_for("pushes.index", state="failed"))
 

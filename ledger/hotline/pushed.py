@@ -108,11 +108,23 @@ def _again(
             "order-conflict",
             f"工单{order.full_number}已登记，内容与原来不同：原内容不变，已列入办公室待核对的冲突。",
             more={
-                "ours": {"title": appeal.title, "content": appeal.content},
+                "ours": _ours(order, appeal),
                 "theirs": {"title": said["title"], "content": said["content"]},
             },
         )
     return Done(200, order, appeal, {})
+
+
+def _ours(order: ExternalOrder, appeal: Appeal) -> dict[str, str]:
+    """What the platform said under that number. An appeal that began otherwise, or bears another
+    hotline's order as well, may hold what somebody else told in confidence: no word of it."""
+    if order.raw:
+        kept = json.loads(order.raw)
+        return {"title": kept.get("title", ""), "content": kept["content"]}
+    alone = {one.source_system for one in appeal.external_orders} == {order.source_system}
+    if alone and order.matter_digest:
+        return {"title": appeal.title, "content": appeal.content}
+    return {"title": "", "content": ""}
 
 
 def _redo(

@@ -9,6 +9,7 @@ import pytest
 
 from cast import Cast
 from hotline.api_hand import ORDERS, Platform, connect
+from hotline.push_hand import reported
 from ledger.hotline import plain_json, pushed
 from ledger.hotline.problems import Problem
 
@@ -35,6 +36,10 @@ def test_odd_requests_are_problems(cast: Cast, monkeypatch: pytest.MonkeyPatch) 
     first = ours.push("GZ1", previous="GZ0")
     again = ours.push("GZ1", previous="GZ0")
     assert (first.status_code, again.status_code) == (201, 200), "one that names what we never had"
+
+    reported(cast, "GZ3", content="另一人所说，不便外传。")  # typed in by the office
+    theirs = ours.push("GZ3")
+    assert (theirs.status_code, theirs.get_json()["ours"]["content"]) == (409, "")
 
     def fall(*_: object) -> None:
         raise RuntimeError("a fault of our own")

@@ -204,7 +204,7 @@ def test_a_platform_that_is_away_rests_and_says_so(cast: Cast) -> None:
         platform.answers = lambda _body: None
         for place in range(5):
             cast.accept(reported(cast, f"GZ{place}"))
-        assert told(cast) == 1  # one try tells that nobody is there
+        assert told(cast) == pushing.IN_A_ROW  # so many tell that nobody is there
         assert told(cast) == 0
         with cast.app.app_context():
             turn = db.session.scalars(select(PushTurn)).one()
@@ -215,6 +215,18 @@ def test_a_platform_that_is_away_rests_and_says_so(cast: Cast) -> None:
             db.session.remove()
         platform.answers = lambda _body: 200
         assert told(cast, timedelta(minutes=1)) == 5
+
+
+def test_one_broken_line_is_not_a_platform_that_is_away(cast: Cast) -> None:
+    with hearing(cast) as platform:
+        platform.answers = lambda body: None if body["order_number"] in ("GZ0", "GZ2") else 200
+        for place in range(5):
+            cast.accept(reported(cast, f"GZ{place}"))
+        assert told(cast) == 5
+        assert len(platform.taken()) == 3
+        with cast.app.app_context():
+            assert db.session.scalars(select(PushTurn)).one().rests == 0
+            db.session.remove()
 
 
 def test_a_slow_platform_holds_up_no_other(cast: Cast) -> None:
