@@ -4,26 +4,22 @@ fails half the time. The bench's own run, small."""
 from __future__ import annotations
 
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
 
 import engines
 from bench.ground import Ground
 from bench.hotline import Found, Server, answer, check_orders, free_port, push
 from cast import Cast
 from ledger.audit import verify
-from ledger.db import db, keyring, writing
+from ledger.db import db, keyring
 from ledger.hotline import practice_setup
 from ledger.hotline.practice import Line
 from ledger.hotline.practice_orders import Mix
 from ledger.hotline.practice_receiver import Manner, Receiver
-from ledger.hotline.practice_setup import Client
-from ledger.hotline.push_models import OrderMessage, PushTurn
 from ledger.trail.check import Report, check_ledger
 
 pytestmark = pytest.mark.processes
@@ -32,7 +28,6 @@ ORDERS = 300
 ANSWERED = 12
 CLIENTS = 8
 KILLS = 2
-PATIENCE = 60
 
 
 @dataclass(frozen=True)
@@ -41,20 +36,6 @@ class Place(Ground):
 
     def environment(self) -> dict[str, str]:
         return engines.environment(self.url, self.data_dir)
-
-
-def _wait(client: Client) -> int:
-    """The pauses between the attempts pass at once."""
-    until = time.monotonic() + PATIENCE
-    while (left := client.undelivered()) and time.monotonic() < until:
-        time.sleep(0.3)
-        with writing() as at:
-            # The turn first, as whoever pushes does.
-            db.session.execute(update(PushTurn).values(rest_until=None))
-            waiting = update(OrderMessage).where(OrderMessage.state == "waiting")
-            db.session.execute(waiting.values(run_at=at))
-            db.session.commit()
-    return left
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -76,7 +57,7 @@ def test_orders_survive_kills_and_answers_a_failing_platform(
         assert server.kills == KILLS
         assert found.tally.retried, "the kills must come amid pushes"
         check_orders(app, found, mix, line)
-        answer(app, found, client, receiver, cast.units["office"], ANSWERED, _wait)
+        answer(app, found, client, receiver, cast.units["office"], ANSWERED)
     finally:
         line.close()
         server.stop()
