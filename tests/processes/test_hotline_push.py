@@ -24,8 +24,8 @@ from ledger.trail.check import Report, check_ledger
 
 pytestmark = pytest.mark.processes
 
-ORDERS = 300
-ANSWERED = 12
+ORDERS = 240
+ANSWERED = 8
 CLIENTS = 8
 KILLS = 2
 
