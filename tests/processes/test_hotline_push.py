@@ -25,7 +25,7 @@ from ledger.trail.check import Report, check_ledger
 pytestmark = pytest.mark.processes
 
 ORDERS = 240
-ANSWERED = 8
+ANSWERED = 4
 CLIENTS = 8
 KILLS = 2
 
