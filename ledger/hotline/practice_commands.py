@@ -137,8 +137,8 @@ def settle(receiver: Receiver, quiet: float, on_the_way: Callable[[], int]) -> N
               help="一次推送最多重试几秒")  # fmt: skip
 @click.option("--source", default="12345", show_default=True, help="扮演哪条热线：12345 或 12328")
 @click.option("--office", "office_code", help="牵头办公室编码，默认为本地区的牵头办公室")
-@click.option("--key-id", help="已有的密钥号；不给的，在本机台账中自建一个接口客户端")
-@click.option("--secret", envvar="LEDGER_PRACTICE_SECRET", help="已有密钥号的密钥")
+@click.option("--key-id", help="已有的密钥号；不给的，在本机台账中自建一个接入方")
+@click.option("--secret", help="已有密钥号的密钥")
 @click.option("--listen", default="127.0.0.1:0", show_default=True,
               help="接收回告的地址和端口，端口0为任意")  # fmt: skip
 @click.option("--seed", default=1, show_default=True, type=click.IntRange(0, 9999),
