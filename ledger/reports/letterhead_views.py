@@ -129,18 +129,18 @@ def remove(office_id: int, code: str) -> ResponseReturnValue:
     return see_other(_address(office, paper))
 
 
-@blueprint.get(f"/<int:office_id>/<any({CODES}):code>/<any(own, built-in, sample):which>")
+@blueprint.get(f"/<int:office_id>/<any({CODES}):code>/<any(own, builtin, sample):which>")
 def file(office_id: int, code: str, which: str) -> ResponseReturnValue:
     """The template that is in use, the built-in one to begin with, or a trial paper."""
     office, paper = _office(office_id), PAPERS[code]
     own = Letterhead.of(office.id, paper.code)
     if which == "own" and own is None:
         raise NotFound("没有上传过这个模板。")
-    content = paper_docx.built_in(paper) if own is None or which == "built-in" else own.content
+    content = paper_docx.built_in(paper) if own is None or which == "builtin" else own.content
     if which == "sample":
         made = paper_check.sample(paper)
         made.values["落款单位"] = office.name
         content = paper_docx.fill(content, made)
-    word = {"own": "模板", "built-in": "内置模板", "sample": "样张"}[which]
+    word = {"own": "模板", "builtin": "内置模板", "sample": "样张"}[which]
     name = f"{paper.name}（{word}）.docx"
     return as_download(BytesIO(content), name=name, mimetype=paper_docx.MEDIA_TYPE)

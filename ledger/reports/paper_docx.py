@@ -6,6 +6,7 @@ marks that an office writes in its own; so one way fills in both.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +26,8 @@ WIDTH = 156
 LABEL = 30
 """Width of the cell with the words before another."""
 QR_SIDE = 20
+NEW_PARAGRAPH: Final = "\a"
+"""How the filler is told to begin another."""
 ITEM: Final = "行"
 """What a letterhead calls one line of a list."""
 
@@ -48,9 +51,8 @@ def qr_svg(url: str) -> bytes:
     import segno
 
     into = BytesIO()
-    segno.make(url, error="m").save(
-        into, kind="svg", scale=4, border=1, svgclass=None, lineclass=None
-    )
+    code = segno.make(url, error="m")
+    code.save(into, kind="svg", scale=4, border=1, svgclass=None, lineclass=None)
     return into.getvalue()
 
 
@@ -61,10 +63,10 @@ def fill(letterhead: bytes, made: Sheet, qr_url: str = "") -> bytes:
     from docxtpl import DocxTemplate, InlineImage
 
     template = DocxTemplate(BytesIO(letterhead))
-    context: dict[str, Any] = {name: _plain(words) for name, words in made.values.items()}
+    context: dict[str, Any] = {name: _lines(words) for name, words in made.values.items()}
     if made.paper.items:
         context[made.paper.items] = [
-            {name: _plain(words) for name, words in item.items()} for item in made.items
+            {name: _lines(words) for name, words in item.items()} for item in made.items
         ]
     if QR in made.paper.fields:
         image = BytesIO(qr_png(qr_url)) if qr_url else None
@@ -83,9 +85,10 @@ def environment() -> Environment:
     return ImmutableSandboxedEnvironment(autoescape=True, undefined=StrictUndefined)
 
 
-def _plain(words: str) -> str:
-    """What an XML file can hold; a form feed would start a page."""
-    return "".join(c for c in words if c in "\n\t" or (c.isprintable() or c == "\u3000"))
+def _lines(words: str) -> str:
+    """What an XML file can hold, each line as a paragraph of its own."""
+    kept = "".join(c for c in words if c == "\n" or c.isprintable() or c == "\u3000")
+    return re.sub(r"\n+", NEW_PARAGRAPH, kept.strip())
 
 
 # -- built in ----------------------------------------------------------------------------------
