@@ -110,7 +110,7 @@ def built_in(paper: Paper, dense: bool = False) -> bytes:
     if paper.rows:
         _grid(document, paper, size)
     if paper.items:
-        _list(document, paper, size)
+        _list(document, paper)
     _foot(document, paper)
     document.core_properties.title = paper.name
     document.core_properties.author = ""
@@ -202,9 +202,10 @@ def _grid(document: Document, paper: Paper, size: float) -> None:
             within.vertical_alignment = WD_CELL_VERTICAL_ALIGNMENT.CENTER
 
 
-def _list(document: Document, paper: Paper, size: float) -> None:
+def _list(document: Document, paper: Paper) -> None:
+    size = 10.5
     if paper.rows:
-        _line(document, paper.items, HEI, size + 2, after=2)
+        _line(document, paper.items, HEI, 14, after=2)
     widths = [WIDTH * share / 100 for _, share in paper.columns]
     table = _table(document, 4, widths)
     head, start, line, end = table.rows

@@ -34,7 +34,7 @@ from ..supervision import queries as supervision
 from ..supervision import wording
 from ..supervision.models import Paper as Issued
 from ..trail.models import ERASED
-from .paper_kinds import LONG, PAPERS, QR, ROOMY, Paper
+from .paper_kinds import LONG, PAPERS, QR, ROOMY, ROOMY_BESIDE_A_LETTER, Paper
 
 WITHHELD = "按保密要求不予显示"
 MOST_LISTED = 200
@@ -87,7 +87,8 @@ class Sheet:
     def is_dense(self) -> bool:
         """Too much for type of full size."""
         wide = (row[0][1] for row in self.paper.rows if len(row) == 1 and row[0][1])
-        return sum(len(self.values.get(name, "")) for name in wide) > ROOMY
+        most = ROOMY_BESIDE_A_LETTER if self.paper.is_letter else ROOMY
+        return sum(len(self.values.get(name, "")) for name in wide) > most
 
 
 # -- which there are ---------------------------------------------------------------------------
