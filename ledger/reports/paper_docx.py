@@ -111,6 +111,8 @@ def built_in(paper: Paper, dense: bool = False) -> bytes:
         _grid(document, paper, size)
     if paper.items:
         _list(document, paper)
+    for words in paper.below.splitlines():
+        _line(document, re.sub(r"\{(.*?)\}", lambda one: mark(one[1]), words), FANG, 14)
     _foot(document, paper)
     document.core_properties.title = paper.name
     document.core_properties.author = ""
@@ -149,7 +151,7 @@ def _line(
     after: float = 0,
     paragraph: Any = None,
 ) -> None:
-    from docx.enum.text import WD_ALIGN_PARAGRAPH
+    from docx.enum.text import WD_PARAGRAPH_ALIGNMENT
     from docx.oxml.ns import qn
     from docx.shared import Pt
 
@@ -158,7 +160,7 @@ def _line(
     shape.space_before, shape.space_after = Pt(0), Pt(after)
     shape.line_spacing = Pt(28) if size == 16 else 1.2
     if align:
-        shape.alignment = WD_ALIGN_PARAGRAPH[align.upper()]
+        shape.alignment = WD_PARAGRAPH_ALIGNMENT[align.upper()]
     if indent:
         shape.first_line_indent = Pt(size * 2)
     run = paragraph.add_run(words)

@@ -84,6 +84,10 @@ class Sheet:
         return self.paper.name
 
     @property
+    def below(self) -> list[str]:
+        return self.paper.below.format_map(self.values).splitlines()
+
+    @property
     def is_dense(self) -> bool:
         """Too much for type of full size."""
         wide = (row[0][1] for row in self.paper.rows if len(row) == 1 and row[0][1])
@@ -208,6 +212,8 @@ def _one_appeal(
     made: Sheet, appeal: Leaf, _id: int, _issued: Sequence[Issued], at: datetime, hides: bool
 ) -> None:
     values, book = made.values, catalogue()
+    days = {"decline": appeal.ended_at, "reply": appeal.reviewed_at, "close": appeal.closed_at}
+    values["日期"] = wording.dated(days.get(made.paper.code) or at)
     to = "诉求人" if hides else _named(appeal)
     respect = "你单位" if appeal.appellant_type in _TOLD_OF_SELF else "您"
     matter = f"{respect}于{wording.dated(appeal.registered_at)}反映的“{appeal.title}”"
@@ -219,7 +225,7 @@ def _one_appeal(
             "不予受理原因": reason,
             "其他途径": other_way(code),
             "正文": f"{matter}（编号：{appeal.label}）收悉。经审查，因{reason}，不予受理。",
-            "要求": f"{other_way(code)}。特此告知。",
+            "要求": f"{other_way(code)}。\n特此告知。",
         }
     elif made.paper.code == "reply":
         outcome = book.outcome_name(appeal.outcome) if appeal.outcome else ""
@@ -419,7 +425,7 @@ def closing_list(actor: Actor, office: UnitRow, at: datetime) -> Sheet:
             "诉求类别": line.category,
             "主办单位": line.unit,
             "登记日期": line.registered_day,
-            "审批意见": "",
+            "意见": "",
         }
         for place, line in enumerate(told, 1)
     ]

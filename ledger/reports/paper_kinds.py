@@ -97,6 +97,8 @@ class Paper:
     items: str = ""
     """The list on it, and its columns with their shares of the width."""
     columns: tuple[tuple[str, int], ...] = ()
+    below: str = ""
+    """Words under the list, with fields in single braces."""
     like: str = ""
     """The paper whose letterhead it shares."""
 
@@ -326,8 +328,10 @@ _ALL: Final = (
             ("诉求类别", 14),
             ("主办单位", 14),
             ("登记日期", 15),
-            ("审批意见", 9),
+            ("意见", 9),
         ),
+        below="以上共{件数}件，拟予销号，请审批。\n"
+        "审批人（签字）：　　　　　　　　　　年　　月　　日",
         of_its_own={"件数": "清单上有多少件"},
     ),
     Paper(

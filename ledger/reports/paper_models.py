@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Integer, LargeBinary, Row, String, UniqueConstraint, select
+from sqlalchemy import ForeignKey, Integer, LargeBinary, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Base, Id, code, db, pk
@@ -45,7 +45,7 @@ class Letterhead(Base):
         kept.kept_at, kept.kept_by_id = at, by_id
 
     @classmethod
-    def all_of(cls, office_id: int) -> Sequence[Row[Any]]:
+    def all_of(cls, office_id: int) -> Sequence[Any]:
         """Without their bytes."""
         return db.session.execute(
             select(cls.paper, cls.name, cls.size, cls.kept_at, cls.kept_by_id).where(

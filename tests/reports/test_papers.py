@@ -109,8 +109,8 @@ def test_each_paper_stands_printed_and_as_a_file_in_its_state(cast: Cast) -> Non
         assert [round(side.mm) for side in sides if side is not None] == [210, 28, 26]
         seen.add(code)
     assert seen == {code for code, paper in PAPERS.items() if paper.subject != "list"}
-    code = client.get(f"/reports/papers/appeals/{number}/qr.svg")
-    assert code.mimetype == "image/svg+xml" and b"<svg" in code.data
+    drawn = client.get(f"/reports/papers/appeals/{number}/qr.svg")
+    assert drawn.mimetype == "image/svg+xml" and b"<svg" in drawn.data
 
     waiting = cast.reach("confirmed")
     office = f"/reports/papers/closing-list/{cast.units['office']}"
@@ -119,6 +119,7 @@ def test_each_paper_stands_printed_and_as_a_file_in_its_state(cast: Cast) -> Non
     label = client.get(f"{office}/docx")
     for shown in (listed, words(label.data)):
         assert NAME in shown and waiting.rpartition("-")[2].lstrip("0") in shown
+        assert "以上共1件，拟予销号" in shown
     # What does not stand in its state is no paper of it.
     assert codes(cast, waiting) == {"intake", "handover", "reply", "close"}
     declined = cast.reach("declined")
