@@ -76,8 +76,6 @@ class Sheet:
     label: str = ""
     names_persons: bool = False
     """Whether somebody is named on it: whoever draws it up is noted."""
-    void: bool = False
-    """It was issued, and taken back."""
 
     @property
     def title(self) -> str:
@@ -116,7 +114,7 @@ def _of_kind(paper: Paper, appeal: Leaf, issued: Sequence[Issued]) -> Iterator[O
                 yield Offered(paper, given.id, f"{given.unit.label}（{part}）")
     elif paper.subject == "supervision":
         for one in issued:
-            if one.kind == paper.code:
+            if one.kind == paper.code and one.state != "withdrawn":
                 unit = directory().units[one.unit_id].label
                 yield Offered(paper, one.id, f"{one.number} {unit}")
     elif paper.subject == "request":
@@ -325,7 +323,6 @@ def _supervision(
 ) -> None:
     paper = next(one for one in issued if one.id == paper_id)
     office = directory().units[paper.office_id]
-    made.void = paper.state == "withdrawn"
     made.values |= {
         "落款单位": paper.signing_body,
         "日期": wording.dated(paper.issued_at),

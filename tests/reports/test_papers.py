@@ -23,7 +23,7 @@ from ledger.reports import paper_check, paper_docx
 from ledger.reports.paper_kinds import HEADS, PAPERS, QR
 from ledger.reports.paper_models import Letterhead
 from request_hand import ask_extension, ask_return, assigned, do
-from supervision_ground import issue, problems
+from supervision_ground import issue, problems, with_paper
 
 NAME, PHONE = "寻乌县顺达物流有限公司", "13807970001"
 YEAR = now().astimezone(SHANGHAI).year
@@ -64,6 +64,8 @@ def everything(cast: Cast) -> list[tuple[str, str, str]]:
     ask_extension(cast, handled, now())
     for kind in ("notice", "order", "transfer"):
         issue(cast, handled, kind)
+    mistaken = issue(cast, handled, "order")
+    with_paper(cast, mistaken, lambda p, at: p.withdraw("误发", by=cast.actor("du"), at=at))
     confer(cast, handled)
     returned = assigned(cast, now())
     ask_return(cast, returned, now())
@@ -85,11 +87,14 @@ def everything(cast: Cast) -> list[tuple[str, str, str]]:
 
 
 def test_each_paper_stands_printed_and_as_a_file_in_its_state(cast: Cast) -> None:
-    client, seen = cast.client("zhou"), set()
+    client, seen, written = cast.client("zhou"), set(), everything(cast)
+    # What was taken back is drawn up no more.
+    keys = offered(cast, written[0][0])
+    assert len([key for key in keys if key.startswith("order/")]) == 1
     cast.app.config["LEDGER"] = dataclasses.replace(
         cast.app.config["LEDGER"], public_url="https://tz.example.gov.cn"
     )
-    for number, code, told in everything(cast):
+    for number, code, told in written:
         key = next(one for one in offered(cast, number) if one.startswith(f"{code}/"))
         at = f"/reports/papers/appeals/{number}/{key}"
         printed = client.get(at, follow_redirects=True)
