@@ -49,5 +49,8 @@ LABELS: Final[dict[str, str]] = {
     "api_key_ended": "停用接口密钥",
     "exported": "导出",
     "download": "下载附件",
+    "paper_printed": "打印文书",
+    "letterhead_kept": "上传文书模板",
+    "letterhead_removed": "恢复内置文书模板",
 }
 """In the order in which the audit page offers them."""

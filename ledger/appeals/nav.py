@@ -64,6 +64,7 @@ def _offered(actor: Actor) -> list[tuple[str, str]]:
         (may_administer(held, "see_deliveries"), "外发通知", "/notices/deliveries"),
         (may_administer(held, "keep_channels"), "回告方式", "/hotline/channels"),
         (may_administer(held, "keep_clients"), "热线接入", "/clients/"),
+        (_is_open_to(actor, "/reports/letterheads/"), "文书模板", "/reports/letterheads/"),
         (may_administer(held, "read_log"), "审计", "/audit/"),
         (True, "时限日历", "/deadlines/"),
         (True, "帮助", "/help"),

@@ -19,7 +19,7 @@ from ..people.actor import Actor
 from ..people.directory import directory
 from ..people.roles import ADMINISTRATORS
 from ..web import Choice, Form, Refused, Text, Tick, see_other
-from . import measures, moments, telling
+from . import letterhead_views, measures, moments, paper_views, telling
 from .figures import figures
 from .moments import BadMoment, Unsettled
 from .overview import overview
@@ -34,6 +34,8 @@ READERS = frozenset({"manager", "supervisor", "coordinator", "closer", "duty_off
 
 def init_app(app: Flask) -> None:
     app.register_blueprint(blueprint)
+    paper_views.init_app(app)
+    letterhead_views.init_app(app)
     app.extensions.setdefault("ledger_doors", {})[HOME] = lambda actor: bool(READERS & actor.roles)
 
 

@@ -25,7 +25,7 @@ from ..appeals.parts import Submission
 from ..appeals.queries import ledger_page
 from ..appeals.show_views import found, read
 from ..appeals.urging import PAPERS
-from ..db import db, now, writing
+from ..db import config, db, now, writing
 from ..deadlines import clocks
 from ..deadlines.queries import caps_in_force, load_calendar
 from ..people.acting import current_actor
@@ -470,6 +470,7 @@ def _telling(row: Paper, at: datetime) -> dict[str, Any]:
         "office_phone": units[row.office_id].duty_phone,
         "meeting": clocks.shown(row.meeting_at) if row.meeting_at else "",
         "mark": (row.letter_number or row.number),
+        "qr": f"/reports/papers/appeals/{row.appeal.number}/qr.svg" if config().public_url else "",
     }
 
 
