@@ -56,7 +56,9 @@ class Step(NamedTuple):
 
     at: datetime
     verb: str
+    unit_id: int | None
     unit: str
+    """As it was called then."""
     note: str
 
 
@@ -166,7 +168,8 @@ def _steps(row: Any, beside: Beside, told: Telling) -> Cell:
     for step in beside.steps:
         day = step.at.astimezone(SHANGHAI).date()
         kind = BY_CODE.get(step.verb)
-        line = f"{day} {step.unit}{kind.done if kind else step.verb}"
+        unit = told.units.get(step.unit_id or 0, step.unit)
+        line = f"{day} {unit}{kind.done if kind else step.verb}"
         lines.append(f"{line}：{told.words(row, step.note)}" if step.note else line)
     return "\n".join(lines)
 

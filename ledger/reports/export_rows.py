@@ -130,8 +130,8 @@ def _with_beside(
     if "steps" in wanted:
         streams = {f"appeal/{row.number}": row.id for row in rows}
         asked = {"streams": list(streams)}
-        for stream, at, verb, unit, note in connection.execute(_STEPS, asked):
-            found[streams[stream]].steps.append(Step(at, verb, unit, note or ""))
+        for stream, at, verb, unit_id, unit, note in connection.execute(_STEPS, asked):
+            found[streams[stream]].steps.append(Step(at, verb, unit_id, unit, note or ""))
     return [(row, found[row.id]) for row in rows]
 
 
@@ -172,6 +172,7 @@ def _last_steps() -> Any:
             Entry.seq,
             Entry.at,
             Entry.verb,
+            Entry.post_unit_id,
             Entry.post_unit,
             last.label("place"),
         )
@@ -188,7 +189,14 @@ def _last_steps() -> Any:
         EntryText.erased_by.is_(None),
     )
     return (
-        select(told.c.stream, told.c.at, told.c.verb, told.c.post_unit, EntryText.body)
+        select(
+            told.c.stream,
+            told.c.at,
+            told.c.verb,
+            told.c.post_unit_id,
+            told.c.post_unit,
+            EntryText.body,
+        )
         .outerjoin_from(told, EntryText, note)
         .where(told.c.place <= STEPS)
         .order_by(told.c.stream, told.c.seq)
