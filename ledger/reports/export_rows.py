@@ -12,7 +12,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, bindparam, func, or_, select
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+)
 
 from ..appeals.filters import Filters
 from ..appeals.models import Appeal, Assignment, Deadline, ExternalOrder
@@ -135,7 +145,7 @@ def _with_beside(
     return [(row, found[row.id]) for row in rows]
 
 
-_IDS = bindparam("ids", expanding=True)
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _ORDERS = (
     select(ExternalOrder.appeal_id, ExternalOrder.order_number)
     .where(ExternalOrder.appeal_id.in_(_IDS))

@@ -329,7 +329,7 @@ def test_every_cell_of_the_header_is_there(tmp_path: Path, codes: tuple[str, ...
     at = datetime(2026, 11, 20, 1, tzinfo=UTC)
     columns = chosen(codes, "a3")
     path = tmp_path / "head.xlsx"
-    told = Telling(SimpleNamespace(), {}, at, False)  # type: ignore[arg-type]
+    told = Telling(SimpleNamespace(), {}, at, False)
     book = Book(path, columns, Head("寻乌县专班", at, "a3", "周&李"), told)
     for part in PARTS:
         list(book.part(part.title, iter(()), is_optional=part.is_optional))
@@ -355,7 +355,7 @@ def test_columns_and_cells_by_themselves() -> None:
     with pytest.raises(BadColumns):
         chosen(USUAL, "a4")
     at = datetime(2026, 11, 20, 1, tzinfo=UTC)
-    told = Telling(SimpleNamespace(), {}, at, False)  # type: ignore[arg-type]
+    told = Telling(SimpleNamespace(), {}, at, False)
     due = COLUMNS["due"].told
     midnight = Beside(due_at=datetime(2026, 11, 20, 16, tzinfo=UTC))
     assert due(None, midnight, told) == date(2026, 11, 20)  # 24:00 is that day's
