@@ -24,6 +24,7 @@ import xlsxwriter
 from ledger.reports.export_columns import USUAL
 
 from . import clone, ground
+from .imports import Spent, Watch
 
 LIMIT: Final = 1.5
 ROWS: Final = 10_000
@@ -36,8 +37,8 @@ WITH_STEPS: Final = tuple(code for code in USUAL if code not in (*LEFT_OUT[1:], 
 
 def export(
     place: ground.Ground, out: Path, codes: tuple[str, ...], *more: str
-) -> tuple[float, float]:
-    """Seconds, and the largest memory in MiB."""
+) -> tuple[Spent, float]:
+    """What it took, and the largest memory in MiB."""
     command = [
         sys.executable, "-m", "ledger.cli", "export", "--format", "xlsx", "--out", str(out),
         "--columns", ",".join(codes), *more,
@@ -54,11 +55,11 @@ def export(
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode and not more:
         raise SystemExit(f"the export failed with {process.returncode}")
-    return wall, used.ru_maxrss / 1024
+    return Spent(wall, used.ru_utime + used.ru_stime), used.ru_maxrss / 1024
 
 
-def write_bare(made: Path, out: Path) -> tuple[float, int]:
-    """Seconds that the bare writer takes for the same cells, and how many rows there are."""
+def write_bare(made: Path, out: Path) -> tuple[Spent, int]:
+    """What the bare writer takes for the same cells, and how many rows there are."""
     book = calamine.CalamineWorkbook.from_path(str(made))
     tables = [
         (name, book.get_sheet_by_name(name).to_python(skip_empty_area=False))
@@ -74,10 +75,11 @@ def write_bare(made: Path, out: Path) -> tuple[float, int]:
                 elif isinstance(cell, date):
                     row[place] = (cell.toordinal() - epoch,)
     rows = sum(len(table) - 5 for name, table in tables if name != "汇总")
-    began = time.perf_counter()
-    with xlsxwriter.Workbook(
-        str(out), {"constant_memory": True, "tmpdir": str(out.parent)}
-    ) as bare:
+    watch = Watch()
+    with (
+        watch.running(),
+        xlsxwriter.Workbook(str(out), {"constant_memory": True, "tmpdir": str(out.parent)}) as bare,
+    ):
         plain = {"border": 1, "valign": "top", "text_wrap": True, "font_size": 9}
         text = bare.add_format({**plain, "num_format": "@"})
         number = bare.add_format(plain)
@@ -94,7 +96,7 @@ def write_bare(made: Path, out: Path) -> tuple[float, int]:
                         sheet.write_number(line, place, cell[0], day)
                     else:
                         sheet.write_number(line, place, cell, number)
-    return time.perf_counter() - began, rows
+    return watch.spent, rows
 
 
 def run(engine: str, rows: int) -> dict[str, Any]:
@@ -106,28 +108,36 @@ def run(engine: str, rows: int) -> dict[str, Any]:
         start, floor = export(place, made, TWENTY, "--since", "2199-01-01")
         for name, codes in (("twenty", TWENTY), ("with_steps", WITH_STEPS)):
             ground.sync()
-            wall, memory = export(place, made, codes)
+            took, memory = export(place, made, codes)
             least, counted = write_bare(made, bare)
+            spent = Spent(took.wall - start.wall, took.cpu - start.cpu)
             found[name] = {
                 "columns": len(codes),
                 "rows": counted,
-                "export_s": round(wall - start, 2),
-                "bare_s": round(least, 2),
-                "ratio": round((wall - start) / least, 2),
+                "export": spent.as_dict(),
+                "bare": least.as_dict(),
+                "ratio": round(spent.wall / least.wall, 2),
+                # The server's share is in no process of ours.
+                "ratio_cpu": round(spent.cpu / least.cpu, 2) if engine == "sqlite" else None,
                 "peak_mib": round(memory, 1),
                 "bytes": made.stat().st_size,
             }
-    return {**found, "start_s": round(start, 2), "start_mib": round(floor, 1)}
+    return {**found, "start": start.as_dict(), "start_mib": round(floor, 1)}
 
 
 def report(found: dict[str, Any]) -> str:
     """For reading."""
-    told = [f"on {found['engine']}; the command begins in {found['start_s']:.1f} s"]
+    told = [
+        f"on {found['engine']}; the command begins in {found['start']['wall_s']:.1f} s"
+        f" with {found['start_mib']:.0f} MiB"
+    ]
     for name, words in (("twenty", "20 columns"), ("with_steps", "20 columns, one the progress")):
         one = found[name]
         told.append(
-            f"{words}: {one['rows']:,} rows in {one['export_s']:.1f} s, the bare writer"
-            f" {one['bare_s']:.1f} s, ratio {one['ratio']:.2f} (limit {found['limit']});"
+            f"{words}: {one['rows']:,} rows in {one['export']['wall_s']:.1f} s"
+            f" ({one['export']['cpu_s']:.1f} s of CPU), the bare writer"
+            f" {one['bare']['wall_s']:.1f} s ({one['bare']['cpu_s']:.1f}),"
+            f" ratio {one['ratio']:.2f} (of CPU {one['ratio_cpu']}), limit {found['limit']};"
             f" largest memory {one['peak_mib']:.0f} MiB, {one['bytes'] / 1e6:.1f} MB"
         )
     return "\n".join(told)

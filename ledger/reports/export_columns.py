@@ -40,7 +40,8 @@ TOLD: Final = (
 WITH_NOTE: Final = ("progress", "contact", "relay", "review_hold")
 """Those of them that are told with their words. Talks of a call-back are not: they name people."""
 
-_MIDNIGHT = timedelta(0)
+AGAIN: Final = frozenset({"registered", "accepted", "assigned"})
+"""States in which an appeal has no answer, or an earlier one that did not hold."""
 
 
 class Names(Protocol):
@@ -105,6 +106,7 @@ class Column:
     group: str
     title: str
     width: int
+    """So that all usual ones can be read on A3, and the narrow choice on A4."""
     told: Callable[[Any, Beside, Telling], Cell]
     needs: tuple[str, ...] = ()
     """Columns of the appeal."""
@@ -155,8 +157,20 @@ def _handler(row: Any, beside: Beside, told: Telling) -> Cell:
     return f"{name} {shown}".strip()
 
 
+def _is_answered(row: Any) -> bool:
+    """What was answered and is handled again is not yet answered."""
+    return row.answered_at is not None and row.state not in AGAIN and row.held_from not in AGAIN
+
+
+def _is_called(row: Any) -> bool:
+    """The appellant was asked about the answer that stands, not about the one before."""
+    if row.state in AGAIN or row.held_from in AGAIN:
+        return False
+    return None in (row.called_at, row.answered_at) or row.called_at >= row.answered_at
+
+
 def _result(row: Any, _beside: Beside, told: Telling) -> Cell:
-    if row.answered_at is None:
+    if not _is_answered(row):
         return ""
     outcome = told.names.outcome_name(row.outcome) if row.outcome else ""
     reply = told.words(row, row.public_reply)
@@ -190,6 +204,8 @@ def _remarks(row: Any, _beside: Beside, _told: Telling) -> Cell:
     return "；".join(words for there, words in said if there)
 
 
+CALLED: Final = ("called_at", "answered_at", "held_from")
+
 GROUPS: Final[dict[str, str]] = {
     "basic": "基本情况",
     "given": "交办情况",
@@ -203,13 +219,13 @@ NUMBERED: Final = "serial"
 
 
 def _columns() -> Iterable[Column]:
-    yield Column(NUMBERED, "basic", "序号", 5, lambda r, b, t: None)
-    yield Column("number", "basic", "编号", 15, lambda r, b, t: r.label, ("label",))
+    yield Column(NUMBERED, "basic", "序号", 4, lambda r, b, t: None)
+    yield Column("number", "basic", "编号", 12, lambda r, b, t: r.label, ("label",))
     yield Column(
         "registered",
         "basic",
         "登记日期",
-        11,
+        10,
         lambda r, b, t: _day(r.registered_at),
         ("registered_at",),
     )
@@ -217,106 +233,126 @@ def _columns() -> Iterable[Column]:
         "channel",
         "basic",
         "来源",
-        11,
+        8,
         lambda r, b, t: t.names.channel_name(r.channel),
         ("channel",),
     )
     yield Column(
-        "order", "basic", "外部工单号", 20, lambda r, b, t: "、".join(b.orders), beside="orders"
+        "order", "basic", "外部工单号", 13, lambda r, b, t: "、".join(b.orders), beside="orders"
     )
     yield Column(
         "appellant",
         "basic",
         "企业（诉求人）",
-        22,
+        16,
         lambda r, b, t: t.identity(r, r.appellant_name),
     )
-    yield Column("contact", "basic", "联系人", 9, lambda r, b, t: t.identity(r, r.contact_name))
-    yield Column("phone", "basic", "电话", 13, _phone, ("phone", "phone_given"))
+    yield Column("contact", "basic", "联系人", 7, lambda r, b, t: t.identity(r, r.contact_name))
+    yield Column("phone", "basic", "电话", 12, _phone, ("phone", "phone_given"))
     yield Column(
         "category",
         "basic",
         "类别",
-        16,
+        10,
         lambda r, b, t: t.names.category_name(r.category_id) if r.category_id else "",
     )
     yield Column(
-        "content", "basic", "诉求内容", 40, lambda r, b, t: t.words(r, r.content), ("content",)
+        "content", "basic", "诉求内容", 30, lambda r, b, t: t.words(r, r.content), ("content",)
     )
     yield Column(
         "uscc",
         "basic",
         "统一社会信用代码",
-        21,
+        19,
         lambda r, b, t: t.identity(r, r.uscc),
         usual=False,
     )
     yield Column(
-        "kind", "basic", "诉求类型", 9, lambda r, b, t: KINDS[r.kind], ("kind",), usual=False
+        "kind", "basic", "诉求类型", 7, lambda r, b, t: KINDS[r.kind], ("kind",), usual=False
     )
     yield Column(
-        "urgency", "given", "紧急程度", 7, lambda r, b, t: URGENCIES[r.urgency], ("urgency",)
+        "urgency", "given", "紧急程度", 5, lambda r, b, t: URGENCIES[r.urgency], ("urgency",)
     )
     yield Column(
         "lead",
         "given",
         "主办",
-        14,
+        10,
         lambda r, b, t: t.units.get(r.lead_unit_id, "") if r.lead_unit_id else "",
     )
     yield Column(
         "assists",
         "given",
         "协办",
-        14,
+        10,
         lambda r, b, t: "、".join(t.units.get(one, "") for one in b.assists),
         beside="assignments",
     )
-    yield Column("handler", "given", "经办人及电话", 14, _handler, beside="assignments")
+    yield Column("handler", "given", "经办人及电话", 11, _handler, beside="assignments")
     yield Column(
-        "assigned", "given", "交办日期", 11, lambda r, b, t: _day(r.assigned_at), ("assigned_at",)
+        "assigned", "given", "交办日期", 10, lambda r, b, t: _day(r.assigned_at), ("assigned_at",)
     )
     yield Column("due", "given", "办结时限", 11, lambda r, b, t: _end(b.due_at), beside="deadlines")
-    yield Column("progress", "handled", "办理进展", 36, _steps, beside="steps")
+    yield Column("progress", "handled", "办理进展", 28, _steps, beside="steps")
     yield Column(
-        "result", "handled", "办理结果", 30, _result, ("answered_at", "outcome", "public_reply")
+        "result",
+        "handled",
+        "办理结果",
+        20,
+        _result,
+        ("answered_at", "held_from", "outcome", "public_reply"),
     )
     yield Column(
         "answered",
         "handled",
         "办结日期",
-        11,
-        lambda r, b, t: _day(r.answered_at),
-        ("answered_at",),
+        10,
+        lambda r, b, t: _day(r.answered_at) if _is_answered(r) else None,
+        ("answered_at", "held_from"),
     )
-    yield Column("late", "handled", "是否超期", 6, _late)
-    yield Column("state", "handled", "当前状态", 10, lambda r, b, t: STATES[r.state], usual=False)
+    yield Column("late", "handled", "是否超期", 5, _late)
+    yield Column("state", "handled", "当前状态", 8, lambda r, b, t: STATES[r.state], usual=False)
     yield Column(
-        "solved", "called", "是否解决", 8, lambda r, b, t: SOLVED.get(r.solved, ""), ("solved",)
+        "solved",
+        "called",
+        "是否解决",
+        7,
+        lambda r, b, t: SOLVED.get(r.solved, "") if _is_called(r) else "",
+        ("solved", *CALLED),
     )
     yield Column(
         "satisfaction",
         "called",
         "满意度",
-        8,
-        lambda r, b, t: SATISFACTION.get(r.satisfaction, ""),
-        ("satisfaction",),
+        7,
+        lambda r, b, t: SATISFACTION.get(r.satisfaction, "") if _is_called(r) else "",
+        ("satisfaction", *CALLED),
     )
     yield Column(
-        "called", "called", "回访日期", 11, lambda r, b, t: _day(r.called_at), ("called_at",)
+        "called",
+        "called",
+        "回访日期",
+        10,
+        lambda r, b, t: _day(r.called_at) if _is_called(r) else None,
+        CALLED,
     )
     yield Column(
         "is_closed",
         "called",
         "是否销号",
-        6,
+        5,
         lambda r, b, t: "是" if r.state == "closed" else "否",
     )
     yield Column(
-        "closed", "called", "销号日期", 11, lambda r, b, t: _day(r.closed_at), ("closed_at",)
+        "closed",
+        "called",
+        "销号日期",
+        10,
+        lambda r, b, t: _day(r.closed_at) if r.state == "closed" else None,
+        ("closed_at",),
     )
     yield Column(
-        "remarks", "remarks", "备注", 14, _remarks,
+        "remarks", "remarks", "备注", 9, _remarks,
         ("joined_count", "master_id", "coordination_asked", "recurred_at", "stranded",
          "white_list", "opening"),
     )  # fmt: skip

@@ -27,7 +27,7 @@ LONGEST: Final = 32_767
 
 TITLE: Final = "企业诉求台账"
 SUMMARY: Final = "汇总"
-PAPER: Final[dict[str, tuple[int, float]]] = {"a3": (8, 1.0), "a4": (9, 1.0)}
+PAPER: Final[dict[str, int]] = {"a3": 8, "a4": 9}
 
 Rows = Iterable[list[tuple[Any, Beside]]]
 
@@ -82,6 +82,10 @@ class Book:
 
         self.columns, self.head, self.told = columns, head, told
         self.totals = Totals()
+        self.cells = [
+            (place, None if column.code == NUMBERED else column.told)
+            for place, column in enumerate(columns)
+        ]
         self.book = xlsxwriter.Workbook(
             str(path), {"constant_memory": True, "tmpdir": str(path.parent)}
         )
@@ -95,6 +99,7 @@ class Book:
         )
         add = self.book.add_format
         plain = {"border": 1, "valign": "top", "text_wrap": True, "font_size": 9}
+        number = {**plain, "align": "center", "text_wrap": False, "shrink": True}
         self.formats = {
             "title": add({"bold": True, "font_size": 18, "align": "center", "valign": "vcenter"}),
             "line": add({"font_size": 10}),
@@ -109,9 +114,10 @@ class Book:
                 }
             ),
             "text": add({**plain, "num_format": "@"}),
-            "number": add({**plain, "align": "center"}),
-            "day": add({**plain, "align": "center", "num_format": "yyyy-mm-dd"}),
-            "moment": add({**plain, "align": "center", "num_format": "yyyy-mm-dd hh:mm"}),
+            "number": add(number),
+            # A number that does not fit would be shown as #####.
+            "day": add({**number, "num_format": "yyyy-mm-dd"}),
+            "moment": add({**number, "num_format": "yyyy-mm-dd hh:mm"}),
         }
 
     def part(self, title: str, rows: Rows, *, is_optional: bool) -> Iterator[int]:
@@ -166,7 +172,7 @@ class Book:
 
     def _paper(self, sheet: Any) -> None:
         sheet.set_landscape()
-        sheet.set_paper(PAPER[self.head.paper][0])
+        sheet.set_paper(PAPER[self.head.paper])
         sheet.fit_to_pages(1, 0)
         sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
         sheet.center_horizontally()
@@ -181,15 +187,13 @@ class Book:
 
     def _row(self, sheet: Any, place: int, number: int, row: Any, beside: Beside) -> None:
         formats, told = self.formats, self.told
-        for column, one in enumerate(self.columns):
-            if one.code == NUMBERED:
-                sheet.write_number(place, column, number, formats["number"])
-                continue
-            cell = one.told(row, beside, told)
+        text = formats["text"]
+        for column, tell in self.cells:
+            cell = number if tell is None else tell(row, beside, told)
             if cell is None or cell == "":
-                sheet.write_blank(place, column, None, formats["text"])
+                sheet.write_blank(place, column, None, text)
             elif isinstance(cell, str):
-                sheet.write_string(place, column, guarded(cell)[:LONGEST], formats["text"])
+                sheet.write_string(place, column, guarded(cell)[:LONGEST], text)
             elif isinstance(cell, int):
                 sheet.write_number(place, column, cell, formats["number"])
             else:

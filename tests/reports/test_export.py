@@ -94,7 +94,8 @@ def expected(appeal: Appeal) -> dict[str, Any]:
     lead = [a for a in appeal.assignments if a.part == "lead" and a.state != "released"]
     assists = [a for a in appeal.assignments if a.part == "assist" and a.state != "released"]
     dues = [d.due_at for d in appeal.deadlines if d.stage in ("answer", "rework")]
-    outcome = book.outcome_name(appeal.outcome) if appeal.answered_at else ""
+    again = appeal.state in ("registered", "accepted", "assigned")
+    outcome = book.outcome_name(appeal.outcome) if appeal.answered_at and not again else ""
     orders = dict.fromkeys(order.order_number for order in appeal.external_orders)
     late = appeal.due_at < now() if appeal.is_open else appeal.on_time is False
     timed = appeal.due_at < NEVER if appeal.is_open else appeal.on_time is not None
@@ -118,7 +119,7 @@ def expected(appeal: Appeal) -> dict[str, Any]:
         "交办日期": day(appeal.assigned_at),
         "办结时限": end(dues[-1]) if dues else "",
         "办理结果": f"{outcome}：{appeal.public_reply}" if outcome else "",
-        "办结日期": day(appeal.answered_at),
+        "办结日期": day(None if again else appeal.answered_at),
         "是否超期": ("是" if late else "否") if timed else "",
         "是否解决": SOLVED.get(appeal.solved, ""),
         "满意度": SATISFACTION.get(appeal.satisfaction, ""),
@@ -155,6 +156,9 @@ def test_every_cell_is_as_in_the_database_and_nothing_runs(cast: Cast) -> None:
             assert {name: row[name] for name in told} == told, appeal.label
         late = db.session.scalars(select(Appeal).where(Appeal.number == numbers["late"])).one()
         label = late.label
+        back = db.session.scalars(select(Appeal).where(Appeal.number == numbers["sent_back"])).one()
+        assert back.answered_at is not None and back.outcome
+        assert found[back.label]["办理结果"] == found[back.label]["办结日期"] == ""
     steps = found[label]["办理进展"].split("\n")
     assert len(steps) == 5 and steps[-1].endswith("交通局阶段反馈：已约谈，电话138****0001。")
     assert found[label]["外部工单号"] == "362611200000000017"  # text, every digit
