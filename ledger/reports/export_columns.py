@@ -157,14 +157,18 @@ def _handler(row: Any, beside: Beside, told: Telling) -> Cell:
     return f"{name} {shown}".strip()
 
 
+def _is_in_hand(row: Any) -> bool:
+    return (row.held_from if row.state == "held" else row.state) in AGAIN
+
+
 def _is_answered(row: Any) -> bool:
     """What was answered and is handled again is not yet answered."""
-    return row.answered_at is not None and row.state not in AGAIN and row.held_from not in AGAIN
+    return row.answered_at is not None and not _is_in_hand(row)
 
 
 def _is_called(row: Any) -> bool:
     """The appellant was asked about the answer that stands, not about the one before."""
-    if row.state in AGAIN or row.held_from in AGAIN:
+    if _is_in_hand(row):
         return False
     return None in (row.called_at, row.answered_at) or row.called_at >= row.answered_at
 
