@@ -32,6 +32,7 @@ def create_app(settings: Config | None = None) -> Flask:
     from .hotline import views as hotline
     from .notices import views as notices
     from .people import views as people
+    from .reports import export_views as exports
     from .reports import views as reports
     from .supervision import views as supervision
     from .work import logs
@@ -62,5 +63,6 @@ def create_app(settings: Config | None = None) -> Flask:
     supervision.init_app(app)
     notices.init_app(app)
     reports.init_app(app)
+    exports.init_app(app)
     cli.init_app(app)
     return app

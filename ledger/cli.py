@@ -74,6 +74,7 @@ def commands() -> list[click.Command]:
     from .hotline.practice_commands import demo_hotline
     from .hotline.reconcile_commands import reconcile_command
     from .reports.commands import figures_command
+    from .reports.export_commands import export_command
 
     return [
         database,
@@ -93,6 +94,7 @@ def commands() -> list[click.Command]:
         rebuild_intervals,
         days_held_command,
         figures_command,
+        export_command,
         verify_command,
         erase_command,
         lifecycle_table,
@@ -238,6 +240,7 @@ def worker() -> None:
     from .hotline import sweeps as of_hotline
     from .notices import sweeps as of_notices
     from .people import sweeps as of_people
+    from .reports import exporting
     from .supervision import sweeps as of_supervision
     from .work import statistics
     from .work import worker as work
@@ -245,6 +248,7 @@ def worker() -> None:
     _refuse_unlaid()
     for room in (of_files, of_supervision, of_hotline, of_notices, of_people, statistics):
         room.register()
+    exporting.register_sweeps()
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     db.session.remove()
     work.run(app)

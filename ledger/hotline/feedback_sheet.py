@@ -27,6 +27,7 @@ from ..deadlines.clocks import shown, shown_end
 from ..firms import phones
 from ..people.actor import Actor
 from ..people.directory import directory
+from ..sheets.harmless import guarded
 from .feedback import COLUMNS, FILLED
 from .template import lay_lists, write
 
@@ -61,7 +62,8 @@ _ABOUT = (
 )
 
 _NUMBER = re.compile(r"(?<!\d)(?:1[3-9]\d{9}|0\d{2,3}[-－ ]?\d{7,8}|\d{17}[\dXx])(?!\d)")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_DIGITS = re.compile(r"\d{7}")
+"""In every such number."""
 HIDDEN = "〔保密〕"
 
 
@@ -215,6 +217,8 @@ def _masked(row: Any, text: str) -> str:
 
 def without_numbers(text: str) -> str:
     """With the numbers of telephones and persons masked."""
+    if _DIGITS.search(text) is None:
+        return text  # a long sheet has few of them, and this is found out far sooner
     return _NUMBER.sub(lambda found: phones.mask(re.sub(r"\D", "", found[0])), text)
 
 
@@ -223,8 +227,3 @@ def hidden(text: str, names: Iterable[str]) -> str:
     for name in sorted(filter(None, names), key=len, reverse=True):
         text = text.replace(name, HIDDEN)
     return text
-
-
-def guarded(text: str) -> str:
-    """A cell that no program takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -20,8 +20,9 @@ from ..db import db
 from ..deadlines.clocks import shown
 from ..firms import phones
 from ..people.actor import Actor
+from ..sheets.harmless import guarded
 from . import reconcile_words as words
-from .feedback_sheet import guarded, without_numbers
+from .feedback_sheet import without_numbers
 from .orders import is_confidential
 from .reconcile_models import Reconciliation, ReconciliationLine
 

@@ -22,8 +22,8 @@ from ..files.check import INCOMING, CheckedFile, keep
 from ..people.actor import Actor
 from ..sheets import Sheet
 from ..sheets.cells import BadCell, as_text
+from ..sheets.harmless import guarded
 from . import drafts
-from .feedback_sheet import guarded
 from .intake import REJECTED
 from .models import ImportLine
 from .template import XLSX

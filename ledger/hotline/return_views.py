@@ -26,6 +26,7 @@ from ..db import db, now, writing
 from ..people.acting import current_actor
 from ..people.actor import Actor
 from ..people.views import require
+from ..sheets.harmless import guarded
 from ..web import (
     Choice,
     Conflict,
@@ -38,7 +39,6 @@ from ..web import (
     shanghai,
 )
 from . import push_views, return_queries
-from .feedback_sheet import guarded
 from .messages import PUSH
 from .platforms import platforms
 from .return_queries import Filled

@@ -229,7 +229,8 @@ class Progress:
 _STATES: Mapping[str, str] = {"cancelled": "stopped", "done": "done", "failed": "failed"}
 
 
-def _progress(job: Job | None) -> Progress:
+def progress_of_job(job: Job | None) -> Progress:
+    """Of any work that stands in the queue."""
     if job is None:
         return Progress("broken")
     if job.state in _STATES:
@@ -242,9 +243,7 @@ def _progress(job: Job | None) -> Progress:
 
 
 def _ahead(job: Job) -> int:
-    before = select(func.count(Job.id)).where(
-        Job.state.in_(jobs.ACTIVE), Job.kind.in_((IMPORT, TRIAL)), Job.id < job.id
-    )
+    before = select(func.count(Job.id)).where(Job.state.in_(jobs.ACTIVE), Job.id < job.id)
     return db.session.scalar(before) or 0
 
 
@@ -253,7 +252,7 @@ def progress_of(run: ImportRun) -> Progress:
     if run.finished:
         return Progress("done")
     job = db.session.get(Job, run.job_id, populate_existing=True) if run.job_id else None
-    found = _progress(job)
+    found = progress_of_job(job)
     return Progress("broken", found.done, found.rows) if found.state == "done" else found
 
 
@@ -263,7 +262,7 @@ def progress_of_all(runs: Iterable[ImportRun]) -> dict[int, Progress]:
     if not going:
         return {}
     found = db.session.scalars(select(Job).where(Job.id.in_(sorted(going))))
-    return {going[job.id]: _progress(job) for job in found}
+    return {going[job.id]: progress_of_job(job) for job in found}
 
 
 def may_go_on(run: ImportRun, by: Actor) -> bool:
@@ -329,7 +328,7 @@ def trial_of(draft: ImportDraft, kind: FileKind, by: Actor) -> Tried:
         raise drafts.AlreadyTaken(draft.run_id)
     if draft.trial_job_id is not None and draft.trial_mark == drafts.mark_of(draft):
         job = db.session.get(Job, draft.trial_job_id, populate_existing=True)
-        progress = _progress(job)
+        progress = progress_of_job(job)
         if job is None or progress.state != "done" or not job.result:
             return Tried(progress=progress)
         told = json.loads(job.result)
@@ -347,7 +346,7 @@ def trial_of(draft: ImportDraft, kind: FileKind, by: Actor) -> Tried:
 
 def trial_progress(draft: ImportDraft) -> Progress:
     job_id = draft.trial_job_id
-    return _progress(db.session.get(Job, job_id, populate_existing=True) if job_id else None)
+    return progress_of_job(db.session.get(Job, job_id, populate_existing=True) if job_id else None)
 
 
 def _try(running: Running) -> str | None:

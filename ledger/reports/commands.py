@@ -60,13 +60,13 @@ def figures_command(
     except Unsettled as problem:
         raise click.ClickException(moments.BUSY) from problem
     filters = Filters(
-        office_id=_unit(office, "--office"),
-        lead_unit_id=_unit(unit, "--unit"),
-        category_id=_category(category),
+        office_id=unit_named(office, "--office"),
+        lead_unit_id=unit_named(unit, "--unit"),
+        category_id=category_named(category),
         kind=kind or "",
-        channel=_channel(channel),
+        channel=channel_named(channel),
         urgency=urgency or "",
-        region_code=_region(region),
+        region_code=region_named(region),
         white_list=white_list,
     )
     found = figures(at, since, filters)
@@ -81,7 +81,7 @@ def figures_command(
         click.echo(f"{rate.measure.name} {rate.said}（{rate.parts}） 单位平均 {rate.mean}")
 
 
-def _unit(code: str, option: str) -> int:
+def unit_named(code: str, option: str) -> int:
     if not code:
         return 0
     found = next((one.id for one in directory().units.values() if one.code == code), None)
@@ -90,7 +90,7 @@ def _unit(code: str, option: str) -> int:
     return found
 
 
-def _category(name: str) -> int:
+def category_named(name: str) -> int:
     if not name:
         return 0
     rows = [r for r in catalogue().categories.values() if name in (r.name, r.full_name)]
@@ -100,13 +100,13 @@ def _category(name: str) -> int:
     return rows[0].id
 
 
-def _channel(code: str) -> str:
+def channel_named(code: str) -> str:
     if code and code not in catalogue().channels:
         raise click.UsageError(f"--channel：没有编码为“{code}”的来源渠道")
     return code
 
 
-def _region(code: str) -> str:
+def region_named(code: str) -> str:
     if code and not (len(code) == 6 and code.isascii() and code.isdecimal()):
         raise click.UsageError(f"--region：“{code}”不是六位行政区划代码")
     return code
