@@ -267,7 +267,11 @@ class Prototypes:
             a.sign_for(by=self._actor("handler", t), at=t, handler_phone="13907970011")
 
         def contact(a: Appeal, t: datetime) -> None:
-            a.contact("phone", "已电话联系，核实时间、地点。", by=self._actor("handler", t), at=t)
+            words = "已电话联系，核实时间、地点。"
+            if a.confidential:
+                a.relay("phone", words, by=self._actor("operator", t), at=t)
+            else:
+                a.contact("phone", words, by=self._actor("handler", t), at=t)
 
         def progress(a: Appeal, t: datetime) -> None:
             a.progress("已派员到现场协调放行时段。", by=self._actor("handler", t), at=t)

@@ -61,7 +61,7 @@ def export(
 def write_bare(made: Path, out: Path) -> tuple[Spent, int]:
     """What the bare writer takes for the same cells, and how many rows there are."""
     book = calamine.CalamineWorkbook.from_path(str(made))
-    tables = [
+    tables: list[tuple[str, list[list[Any]]]] = [
         (name, book.get_sheet_by_name(name).to_python(skip_empty_area=False))
         for name in book.sheet_names
     ]
