@@ -347,16 +347,8 @@ def _supplement(one: _Update) -> None:
 
 
 def _urge(one: _Update) -> None:
-    appeal = one.target
     record: Callable[..., object] = current_app.extensions["ledger_urge"]
-    record(
-        appeal,
-        appeal.lead_unit_id or appeal.office_id,
-        "system",
-        urging=one.words(one.said["text"]),
-        happened_at=one.happened_at,
-        **one.hand,
-    )
+    record(one.target, one.words(one.said["text"]), happened_at=one.happened_at, **one.hand)
 
 
 def _withdraw(one: _Update) -> None:

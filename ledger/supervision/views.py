@@ -56,14 +56,15 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(blueprint)
     app.extensions.setdefault("ledger_doors", {})[HOME] = _watches
     app.extensions.setdefault("ledger_desks", []).append(desk_of)
-    app.extensions["ledger_urge"] = Urge.record
     app.extensions["ledger_urge"] = urge_for_caller
 
 
-def urge_for_caller(appeal: Appeal, words: str, *, by: Actor, at: datetime) -> None:
-    """企业催单: what a caller says, put to whoever has the appeal in hand."""
+def urge_for_caller(
+    appeal: Appeal, words: str, *, by: Actor, at: datetime, happened_at: datetime | None = None
+) -> None:
+    """企业催单: what a caller or a hotline says, put to whoever has the appeal in hand."""
     unit_id = int(next(iter(units_offered(appeal))))
-    Urge.record(appeal, unit_id, "system", by=by, at=at, urging=words)
+    Urge.record(appeal, unit_id, "system", by=by, at=at, urging=words, happened_at=happened_at)
 
 
 def _watches(actor: Actor) -> bool:

@@ -67,12 +67,12 @@ def test_the_menu_offers_what_a_post_is_for(cast: Cast) -> None:
         "lin": {"诉求台账", "登记诉求", "热线坐席", "企业", "导入"},
         "zhou": {
             *("诉求台账", "登记诉求", "热线坐席", "企业", "催办督办", "导入", "热线回填"),
-            *("热线对账", "转办时效", "单位", "人员", "值班"),
+            *("热线对账", "统计", "文书模板", "单位", "人员", "值班"),
         },
         "chen": {"诉求台账", "企业"},
         "xi": {
             *("单位", "人员", "名册导入", "时限版本", "值班", "热线线路", "外发通知"),
-            *("回告方式", "热线接入"),
+            *("回告方式", "热线接入", "文书模板"),
         },
         "an": {"单位", "人员", "岗位"},
         "shen": {"审计"},
@@ -92,7 +92,9 @@ def test_every_menu_entry_of_everybody_opens(cast: Cast) -> None:
         for url in re.findall(r'href="([^"]+)"', menu):
             if url in ("/imports/", "/appeals/new"):
                 continue  # other rooms' pages have tests of their own
-            assert client.get(url).status_code == 200, (name, url)
+            opened = client.get(url, follow_redirects=True)
+            assert opened.status_code == 200, (name, url)
+            assert opened.request.path != "/sign-in"
 
 
 def test_a_refusal_names_the_office(cast: Cast) -> None:
