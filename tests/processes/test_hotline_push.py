@@ -24,8 +24,8 @@ from ledger.trail.check import Report, check_ledger
 
 pytestmark = pytest.mark.processes
 
-ORDERS = 240
-ANSWERED = 4
+ORDERS = 80
+ANSWERED = 3
 CLIENTS = 8
 KILLS = 2
 
@@ -40,8 +40,10 @@ class Place(Ground):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_orders_survive_kills_and_answers_a_failing_platform(
-    app: Flask, cast: Cast, database_url: str, tmp_path: Path
+    app: Flask, cast: Cast, database_url: str, tmp_path: Path, engine: str
 ) -> None:
+    if engine == "sqlite":
+        pytest.skip("minutes in all: SQLite is cut down in test_kill and test_worker_killed")
     receiver = Receiver("127.0.0.1", 0, {}, Manner(fail=0.5))
     with app.app_context():
         client = practice_setup.client("12345", cast.units["office"], receiver.url)

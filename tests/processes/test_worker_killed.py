@@ -28,7 +28,7 @@ from processes.test_kill import Page, _family, _free_port, _serving
 
 pytestmark = pytest.mark.processes
 
-ROWS = 3000
+ROWS = 2100
 PATIENCE = 300
 
 
@@ -82,6 +82,8 @@ def _worker(server: int) -> int:
 
 
 def test_an_import_outlives_its_worker(engine: str, tmp_path: Path) -> None:
+    if engine == "postgresql":
+        pytest.skip("minutes in all: PostgreSQL is cut down in test_kill and test_hotline_push")
     url = engines.fresh(engine, tmp_path)
     app = engines.application(url, tmp_path)
     lay_cast(app)
