@@ -13,7 +13,6 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
 
-import engines
 from ledger.db import db, writing
 from ledger.firms.models import Firm
 from ledger.people.models import Person
@@ -67,7 +66,7 @@ class Hands:
         sys.stdout.write(f"\n{what}: {self.keys} keys, {seconds:.1f} s\n")
 
 
-@pytest.fixture(params=engines.ENGINES)
+@pytest.fixture(params=["sqlite"])
 def desk(request: pytest.FixtureRequest, chrome: Browser, tmp_path: Path) -> Iterator[Live]:
     def lay(app: Flask) -> None:
         with app.app_context():
